@@ -1,0 +1,35 @@
+#ifndef COMM_COMM_H
+#define COMM_COMM_H
+/// The ranks of a job, and agreement between them. The modules above include this, never mpi.h.
+/// MPI itself failing is fatal (MPI_ERRORS_ARE_FATAL); nothing is pretended.
+#include "base/status.h"
+
+#include <mpi.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct Comm {
+  MPI_Comm world;
+  int rank, ranks;
+} Comm;
+
+/// Starts MPI with settings that our promises need (sharedfp ^sm, romio; see comm.c) and prepares the communicator of all ranks.
+void comm_init(Comm *comm, int *argc, char ***argv);
+void comm_finalize(Comm *comm);
+
+bool comm_is_root(const Comm *comm); // used only to make the argument of comm_agree
+
+/// Collective. Every rank gets the failure of the lowest failing rank, or success when all succeeded.
+Status comm_agree(const Comm *comm, Status local);
+
+/// Collective. True on all ranks if any rank says so.
+bool comm_any(const Comm *comm, bool here);
+
+/// Collective. root's bytes become everybody's.
+void comm_share(const Comm *comm, void *bytes, size_t size, int root);
+
+/// Collective. Adds arrays of which all but one rank's entries are 0, so that no rounding happens.
+void comm_gather_sums(const Comm *comm, double *values, int n);
+void comm_gather_counts(const Comm *comm, int64_t *values, int n);
+
+#endif
