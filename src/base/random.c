@@ -8,8 +8,8 @@
 
 void random_block(uint32_t out[4], const RandomStream *stream, uint64_t item, uint32_t block) {
   // The low 40 bits of the item and 24 bits of the block share two counter words.
-  philox4x32_ctr_t counter = {{stream->epoch, stream->site, (uint32_t)item,
-                               (uint32_t)(item >> 32 & 0xff) << 24 | (block & 0xffffff)}};
+  philox4x32_ctr_t counter = {
+      {stream->epoch, stream->site, (uint32_t)item, (uint32_t)(item >> 32 & 0xff) << 24 | (block & 0xffffff)}};
   philox4x32_key_t key = {{(uint32_t)stream->seed ^ (uint32_t)stream->purpose * 0x9E3779B9u,
                            (uint32_t)(stream->seed >> 32) ^ (uint32_t)stream->purpose}};
   philox4x32_ctr_t result = philox4x32(counter, key);

@@ -24,7 +24,8 @@ static float naive(const float *leaf, int first, int end, int total) {
   while (2 * length < end - first || first % (2 * length))
     length *= 2;
   int middle = first + length;
-  return middle >= total ? naive(leaf, first, total, total) : naive(leaf, first, middle, total) + naive(leaf, middle, end, total);
+  return middle >= total ? naive(leaf, first, total, total)
+                         : naive(leaf, first, middle, total) + naive(leaf, middle, end, total);
 }
 
 int main(void) {
