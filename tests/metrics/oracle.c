@@ -201,7 +201,7 @@ static void check_line(int seen[KINDS], char *line, int number) {
   Case c = {.number = number, .kind = kind};
   for (char *word; (word = strtok_r(NULL, " \n", &next)); c.arrays++) {
     CHECK(c.arrays < ARRAYS_MOST, "line %d has too many arrays", number);
-    int size = c.size[c.arrays] = atoi(word);
+    int size = c.size[c.arrays] = (int)strtol(word, NULL, 10);
     double *value = c.value[c.arrays] = malloc((size_t)size * sizeof *value);
     for (int i = 0; i < size; i++) {
       word = strtok_r(NULL, " \n", &next);

@@ -1,5 +1,4 @@
-// Intervals cover as often as they promise, tests have their exact small-sample values, ranks and similarities their
-// closed forms.
+// Intervals cover, tests have their exact small-sample values, ranks and similarities their closed forms.
 #include "base/random.h"
 #include "check.h"
 #include "metrics/bootstrap.h"
