@@ -1,5 +1,5 @@
-// sources: src/data/idx.c src/data/source.c src/base/hash.c src/base/log.c src/base/memory.c src/base/status.c
-// src/base/text.c An IDX file either is refused with one line or has exactly as many values as its sizes say.
+// An IDX file either is refused with one line or has exactly as many values as its sizes say.
+// sources: src/data/idx.c src/data/source.c src/base/*.c
 #include "data/idx.h"
 
 #include <stdlib.h>
