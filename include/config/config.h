@@ -1,11 +1,15 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 /// One run, resolved: every key has a value. Read from YAML with file:line errors; only user of libyaml.
-/// The table of keys in src/config/keys.c drives parsing, defaults, range checks, --print-config and the help text alike.
+/// The table of keys in src/config/keys.c drives parsing, defaults, range checks, --print-config and the help text
+/// alike. Its order of a choice's words is the order of the enum here.
 #include "base/status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+struct Tree;
+struct Node;
 
 enum { NAME_MOST = 48, PATH_MOST = 1024, MODALITIES_MOST = 32, LAYERS_MOST = 12, LIST_MOST = 64, MEASURES_MOST = 24 };
 
@@ -30,17 +34,22 @@ typedef enum FillType { FILL_ZERO, FILL_MEAN, FILL_LEARNED, FILL_SUBSTITUTE } Fi
 typedef enum ProtocolType { PROTOCOL_RATE, PROTOCOL_PATTERN, PROTOCOL_ALL_PATTERNS, PROTOCOL_LABEL } ProtocolType;
 typedef enum OptimizerType { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW } OptimizerType;
 typedef enum ScheduleType { SCHEDULE_CONSTANT, SCHEDULE_STEP, SCHEDULE_COSINE, SCHEDULE_EXPONENTIAL } ScheduleType;
-typedef enum AdversarialSchedule { ADVERSARIAL_JOINT, ADVERSARIAL_INTERLEAVE, ADVERSARIAL_ALTERNATE, ADVERSARIAL_DANN } AdversarialSchedule;
+typedef enum AdversarialSchedule {
+  ADVERSARIAL_JOINT,
+  ADVERSARIAL_INTERLEAVE,
+  ADVERSARIAL_ALTERNATE,
+  ADVERSARIAL_DANN
+} AdversarialSchedule;
 typedef enum ActivationType { ACTIVATION_RELU, ACTIVATION_GELU, ACTIVATION_TANH } ActivationType;
 
 typedef struct EncoderConfig {
   EncoderType type;
-  int out;                 // width of the representation; 0: the type's own (lenet 160, snet 320)
-  IntList hidden;          // mlp: hidden widths
-  IntList channels;        // cnn: channels of its stages, each two 3x3 convolutions, norm, activation, then 2x2 max-pool
+  int out;          // width of the representation; 0 (lenet, snet only): the type's own 160, 320
+  IntList hidden;   // mlp: hidden widths
+  IntList channels; // cnn: channels of its stages, each two 3x3 convolutions, norm, activation, then 2x2 max-pool
   ActivationType activation;
-  bool norm;               // mlp: layer norm behind each hidden layer; cnn: batch norm
-  double dropout;          // behind each hidden layer of mlp; before the last layer of cnn
+  bool norm;      // mlp: layer norm behind each hidden layer; cnn: batch norm
+  double dropout; // behind each hidden layer of mlp; before the last layer of cnn
 } EncoderConfig;
 
 typedef struct ModalityConfig {
@@ -51,23 +60,23 @@ typedef struct ModalityConfig {
 typedef struct EbrConfig {
   IntList factor, inverse, discriminator; // hidden widths of h, h^-1, psi
   int latent;
-  double weight;                          // of the reversed discriminator loss
+  double weight; // of the reversed discriminator loss
   AdversarialSchedule schedule;
-  int period;                             // epochs of one interleave block
-  int patience;                           // stop rule: epochs without a better validation score; 0 is off
-  double reconstruction, latent_task;     // weights of the talk's optional terms
+  int period;                         // epochs of one interleave block
+  int patience;                       // stop rule: epochs without a better validation score; 0 is off
+  double reconstruction, latent_task; // weights of the talk's optional terms
 } EbrConfig;
 
 typedef struct KdConfig {
-  double crd, logit, feature;             // weights of the three distillation losses
-  double temperature;                     // of logit KD
-  int bank_negatives, embedding;          // CRD's K and embedding width
+  double crd, logit, feature;    // weights of the three distillation losses
+  double temperature;            // of logit KD
+  int bank_negatives, embedding; // CRD's K and embedding width
   double bank_momentum, bank_temperature;
-  char order[32];                         // weakest_to_strongest | strongest_to_weakest | strongest | random | simultaneous
+  char order[32]; // weakest_to_strongest | strongest_to_weakest | strongest | random | simultaneous
 } KdConfig;
 
 typedef struct Config {
-  char source[PATH_MOST];                 // the file it came from, for messages
+  char source[PATH_MOST]; // the file it came from, for messages
   struct {
     char name[128], out[PATH_MOST];
     uint64_t seed;
@@ -76,16 +85,16 @@ typedef struct Config {
     char file[PATH_MOST], task[NAME_MOST];
     int batch;
     bool shuffle;
-    bool standardize;                     // dense modalities: subtract the training mean, divide by the training deviation
+    bool standardize; // dense modalities: subtract the training mean, divide by the training deviation
   } data;
   int modalities;
   ModalityConfig modality[MODALITIES_MOST];
   struct {
     FusionType type;
     IntList hidden;
-    double dropout;                       // before the head
-    int heads;                            // attention
-    PerModality strength;                 // 1 by default: factor on a modality's representation at the fusion input
+    double dropout;       // before the head
+    int heads;            // attention
+    PerModality strength; // 1 by default: factor on a modality's representation at the fusion input
   } fusion;
   struct {
     MethodType type;
@@ -93,60 +102,67 @@ typedef struct Config {
     KdConfig kd;
   } method;
   struct {
-    PerModality train;                    // probability that a present modality is withheld from a training sample
-    NumberList evaluate;                  // rates at which evaluation withholds each modality
+    PerModality train;   // probability that a present modality is withheld from a training sample
+    NumberList evaluate; // rates at which evaluation withholds each modality
     FillType fill;
-    ProtocolType protocol;                // how training withholds
-    bool withheld[MODALITIES_MOST];       // PROTOCOL_PATTERN: these are always withheld from training
-    double label_slope;                   // PROTOCOL_LABEL: rate of class c is train * (1 + slope * (2c/(C-1) - 1)), clamped to [0, 1]
+    ProtocolType protocol;          // how training withholds
+    bool withheld[MODALITIES_MOST]; // PROTOCOL_PATTERN: these are always withheld from training
+    double label_slope; // PROTOCOL_LABEL: rate of class c is train * (1 + slope * (2c/(C-1) - 1)), clamped to [0, 1]
   } missingness;
   struct {
-    PerModality rate;                     // share of training samples' entries, or amplitude, of uniform noise
-    char kind[16];                        // amplitude | entries
+    PerModality rate; // share of training samples' entries, or amplitude, of uniform noise
+    char kind[16];    // amplitude | entries
   } noise;
   struct {
     OptimizerType type;
     double learning_rate, weight_decay, clip_norm, momentum, beta1, beta2, epsilon;
     struct {
       ScheduleType type;
-      double warmup_epochs, gamma;        // step, exponential: factor
-      int step_epochs;                    // step: epochs between factors
+      double warmup_epochs, gamma; // step, exponential: factor
+      int step_epochs;             // step: epochs between factors
     } schedule;
   } optimizer;
   struct {
     int epochs;
-    char metric[48];                      // early stop: validation.accuracy | validation.loss | validation.auroc | none
-    int patience;                         // epochs without improvement; 0 never stops
-    char class_weights[16];               // none | balanced
+    char metric[48];        // early stop: validation.accuracy | validation.loss | validation.auroc | none
+    int patience;           // epochs without improvement; 0 never stops
+    char class_weights[16]; // none | balanced
   } train;
   struct {
-    int modality_groups, data_shards;     // 0: auto
+    int modality_groups, data_shards; // 0: auto
     int slices, threads;
-    char window[8];                       // auto | on | off: gradients and parameters in a shared window of the node
+    char window[8]; // auto | on | off: gradients and parameters in a shared window of the node
   } grid;
   struct {
-    int every_epochs, every_steps, keep;  // keep 0: all
+    int every_epochs, every_steps, keep; // keep 0: all
     double every_minutes;
   } checkpoint;
   struct {
-    int every_epochs;                     // 0: never
+    int every_epochs; // 0: never
     int measures;
     char measure[MEASURES_MOST][24];
   } analysis;
 } Config;
 
 /// Reads `path`, applies `overrides` ("key.path=value", value in YAML) in order, fills defaults, checks everything.
-/// EXIT_CONFIG with "PATH:LINE: …" (all errors of one pass joined by " | " as far as they fit; overrides are "--set:N"), EXIT_NO_INPUT when
-/// the file is missing. Deterministic: the same on every rank that sees the same file.
+/// EXIT_CONFIG with "PATH:LINE:COLUMN: what; what would be right" (all errors of one pass joined by " | " as far as
+/// they fit; those of overrides begin with "--set:N", N from 1), EXIT_NO_INPUT when the file is missing or no regular
+/// file, EXIT_IO. On failure *config is not to be used. Deterministic: the same on every rank that sees the same file.
 Status config_read(Config *config, const char *path, const char *const *overrides, int count);
 
 /// The same from text in memory (not NUL-terminated), `name` standing for the file in messages. The fuzz target.
-Status config_parse(Config *config, const char *name, const char *text, int64_t size, const char *const *overrides, int count);
+Status config_parse(Config *config, const char *name, const char *text, int64_t size, const char *const *overrides,
+                    int count);
+
+/// The same from a map inside a document that has been parsed (config/tree.h): the `base` of a sweep. Complaints stay
+/// in the tree too.
+Status config_resolve(Config *config, struct Tree *tree, const struct Node *map);
 
 /// The whole resolved tree as YAML that config_parse reads back to the same Config; owned by the caller (free).
 char *config_print(const Config *config);
 
-/// XXH64 of the resolved tree without run.name, run.out, grid.*, checkpoint.*: what decides the result.
+/// XXH64 of the resolved tree without run.name, run.out, checkpoint.* and grid.* but grid.slices: what decides the
+/// result.
 uint64_t config_hash(const Config *config);
 
 /// Index of the modality called `name`, or -1.

@@ -1,0 +1,117 @@
+// Values that are right one by one and wrong together. A check is silent when one of its keys has drawn a complaint
+// already.
+#include "config/read.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static bool sound(const Reader *reader, const char *path) { return !reader->wrong[key_index(key_find(path))]; }
+
+static const Node *at(const Reader *reader, const char *path) { return node_toward(reader->root, path); }
+
+static void check_run_name(Reader *reader) {
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+  const char *name = reader->config->run.name;
+  if (strspn(name, letters) != strlen(name) || *name == '.' || *name == '-')
+    tree_complain(
+        reader->tree, at(reader, "run.name"),
+        "run.name is \"%.60s\"; letters, digits, '.', '_' and '-' are wanted, with a letter, digit or '_' in front",
+        name);
+}
+
+static void check_fusion(Reader *reader) {
+  const Config *config = reader->config;
+  bool attention = config->fusion.type == FUSION_ATTENTION;
+  if (config->fusion.type != FUSION_SUM && !attention)
+    return;
+  if (!sound(reader, "fusion.type") || !sound(reader, "modalities.*.encoder.type") ||
+      !sound(reader, "modalities.*.encoder.out"))
+    return;
+  int width = config->modalities ? encoder_width(&config->modality[0].encoder) : 0;
+  for (int i = 1; i < config->modalities; i++) {
+    int other = encoder_width(&config->modality[i].encoder);
+    if (other == width)
+      continue;
+    tree_complain(
+        reader->tree, at(reader, "fusion.type"),
+        "fusion.type %s needs vectors of one width, but %s has %d and %s has %d; give both the same encoder.out",
+        attention ? "attention" : "sum", config->modality[0].name, width, config->modality[i].name, other);
+    return;
+  }
+  if (attention && config->modalities && sound(reader, "fusion.heads") && width % config->fusion.heads)
+    tree_complain(reader->tree, at(reader, "fusion.heads"),
+                  "fusion.heads is %d, which does not divide the width %d of the vectors; change one of them",
+                  config->fusion.heads, width);
+}
+
+static void check_method(Reader *reader) {
+  const Config *config = reader->config;
+  const KdConfig *kd = &config->method.kd;
+  if (!sound(reader, "method.type") || config->method.type == METHOD_VANILLA)
+    return;
+  const char *name = config->method.type == METHOD_KD ? "kd" : "ebr";
+  if (reader->modalities_known && config->modalities < 2)
+    tree_complain(reader->tree, at(reader, "method.type"),
+                  "method.type %s works between modalities, and there is one; declare another, or write vanilla", name);
+  bool weights = sound(reader, "method.distillation.crd") && sound(reader, "method.distillation.logit") &&
+                 sound(reader, "method.distillation.feature");
+  if (config->method.type == METHOD_KD && weights && kd->crd == 0 && kd->logit == 0 && kd->feature == 0)
+    tree_complain(reader->tree, at(reader, "method.distillation.crd"),
+                  "method.type kd with crd, logit and feature all 0 distils nothing; give one of them a weight");
+}
+
+static void check_missingness(Reader *reader) {
+  const Config *config = reader->config;
+  if (!sound(reader, "missingness.protocol") || !sound(reader, "missingness.withheld") || !reader->modalities_known)
+    return;
+  int withheld = 0;
+  for (int i = 0; i < config->modalities; i++)
+    withheld += config->missingness.withheld[i];
+  bool pattern = config->missingness.protocol == PROTOCOL_PATTERN;
+  if (!pattern && withheld)
+    tree_complain(reader->tree, at(reader, "missingness.withheld"),
+                  "missingness.withheld is read by protocol pattern only; write protocol: pattern, or remove it");
+  else if (pattern && !withheld)
+    tree_complain(reader->tree, at(reader, "missingness.protocol"),
+                  "missingness.protocol pattern withholds nothing; write withheld: [...] beside it");
+  else if (pattern && withheld == config->modalities)
+    tree_complain(reader->tree, at(reader, "missingness.withheld"),
+                  "missingness.withheld names every modality; leave one to train on");
+}
+
+static void check_noise(Reader *reader) {
+  const Config *config = reader->config;
+  if (!sound(reader, "noise.rate") || !sound(reader, "noise.kind") || strcmp(config->noise.kind, "entries") != 0)
+    return;
+  for (int i = 0; i < config->modalities; i++)
+    if (config->noise.rate.item[i] > 1) {
+      tree_complain(reader->tree, at(reader, "noise.rate"),
+                    "noise.rate is %g for %s; with kind entries it is a share, from 0 to 1", config->noise.rate.item[i],
+                    config->modality[i].name);
+      return;
+    }
+}
+
+static void check_grid(Reader *reader) {
+  const Config *config = reader->config;
+  if (sound(reader, "grid.modality_groups") && reader->modalities_known &&
+      config->grid.modality_groups > config->modalities)
+    tree_complain(reader->tree, at(reader, "grid.modality_groups"),
+                  "grid.modality_groups is %d for %d modalities; at most one group each, or auto",
+                  config->grid.modality_groups, config->modalities);
+  if (sound(reader, "grid.data_shards") && sound(reader, "grid.slices") &&
+      config->grid.data_shards > config->grid.slices)
+    tree_complain(reader->tree, at(reader, "grid.data_shards"),
+                  "grid.data_shards is %d for %d slices; at most one shard per slice: fewer shards, or more slices",
+                  config->grid.data_shards, config->grid.slices);
+}
+
+void check_contradictions(Reader *reader) {
+  check_run_name(reader);
+  check_fusion(reader);
+  check_method(reader);
+  check_missingness(reader);
+  check_noise(reader);
+  check_grid(reader);
+}
