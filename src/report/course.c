@@ -1,0 +1,191 @@
+#include "report/sections.h"
+
+#include "report/svg.h"
+
+#include "base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Epochs are what readers think in; where several lines fall into one epoch, steps tell them apart.
+static bool by_epoch(const RunRecord *record) {
+  for (int t = 0; t < record->tracks; t++)
+    for (int i = 0; i < record->track[t].count; i++)
+      if (isnan(record->track[t].epoch[i]) || (i && !(record->track[t].epoch[i] > record->track[t].epoch[i - 1])))
+        return false;
+  return true;
+}
+
+static bool has_values(const Track *track) {
+  for (int i = 0; i < track->count; i++)
+    if (isfinite(track->value[i]))
+      return true;
+  return false;
+}
+
+static bool wide_range(const Series *series, int count) {
+  double low = INFINITY, high = -INFINITY;
+  for (int s = 0; s < count; s++)
+    for (int i = 0; i < series[s].points; i++)
+      if (isfinite(series[s].y[i])) {
+        low = fmin(low, series[s].y[i]);
+        high = fmax(high, series[s].y[i]);
+      }
+  return low > 0 && high > 100 * low;
+}
+
+static void draw_course(Page *page, const RunRecord *record, const char *title, const char *unit, const char *caption,
+                        Series *series, int count) {
+  if (!count)
+    return;
+  Plot plot = {
+      .title = title,
+      .caption = caption,
+      .x = {.label = by_epoch(record) ? "epoch" : "step of the optimiser", .low = NAN, .high = NAN},
+      .y = {.label = unit, .scale = wide_range(series, count) ? AXIS_LOG : AXIS_LINEAR, .low = NAN, .high = NAN},
+      .rule = NAN};
+  plot_lines(page, &plot, series, count);
+}
+
+static Series series_of(const RunRecord *record, const Track *track, const char *name) {
+  return (Series){
+      .name = name, .points = track->count, .x = by_epoch(record) ? track->epoch : track->step, .y = track->value};
+}
+
+// One plot of one metric, a line per split.
+static void draw_metric(Page *page, const RunRecord *record, const char *key, const char *title, const char *unit) {
+  enum { SPLITS_MOST = 6 };
+  Series series[SPLITS_MOST];
+  int count = 0;
+  for (int t = 0; t < record->tracks && count < SPLITS_MOST; t++)
+    if (!strcmp(record->track[t].key, key) && has_values(&record->track[t]))
+      series[count++] = series_of(record, &record->track[t], record->track[t].split);
+  char *caption = count == 1 ? text_format("On the %s split.", series[0].name) : text_format("%s", "");
+  draw_course(page, record, title, unit, caption, series, count);
+  free(caption);
+}
+
+// One plot of the parts of a sum: the keys "PREFIX.NAME" of one split, "PREFIX.total" left out.
+static void draw_parts(Page *page, const RunRecord *record, const char *split, const char *prefix, const char *title,
+                       const char *unit) {
+  enum { PARTS_MOST = 12 };
+  Series series[PARTS_MOST];
+  int count = 0;
+  size_t length = strlen(prefix);
+  for (int t = 0; t < record->tracks && count < PARTS_MOST; t++) {
+    const Track *track = &record->track[t];
+    const char *name = track->key + length;
+    if (!strcmp(track->split, split) && !strncmp(track->key, prefix, length) && *name == '.' &&
+        strcmp(name, ".total") != 0 && has_values(track))
+      series[count++] = series_of(record, track, name + 1);
+  }
+  char *caption = text_format("On the %s split.", split);
+  if (count > (strcmp(prefix, "loss") == 0))
+    draw_course(page, record, title, unit, caption, series, count);
+  free(caption);
+}
+
+void section_training(Page *page, const RunRecord *record) {
+  if (!record->tracks)
+    return;
+  page_add(
+      page,
+      "<h2>Training</h2>\n<p>Numbers behind these plots: <a href=\"report-training.csv\">report-training.csv</a>.</p>\n"
+      "<div class=\"plots\">\n");
+  draw_metric(page, record, "loss.total", "Loss", "loss (nats)");
+  draw_metric(page, record, "accuracy", "Accuracy", "share of samples");
+  draw_metric(page, record, "auroc", "AUROC", "area");
+  draw_metric(page, record, "auprc", "AUPRC", "area");
+  draw_parts(page, record, "train", "loss", "Parts of the loss", "loss (nats)");
+  draw_metric(page, record, "learning_rate", "Learning rate", "per step");
+  draw_metric(page, record, "gradient_norm", "Norm of the gradient", "Euclidean norm");
+  draw_metric(page, record, "samples_per_s", "Throughput", "samples per second");
+  page_add(page, "</div>\n");
+}
+
+// "gradient_norm.image" with image a modality: the prefix is a family, drawn once, a line per modality.
+static bool family(const RunRecord *record, const Track *track, char *prefix, size_t size) {
+  const char *dot = strrchr(track->key, '.');
+  if (!dot || config_modality(record->config, dot + 1) < 0 || !strncmp(track->key, "loss.", 5))
+    return false;
+  return text_print(prefix, size, "%.*s", (int)(dot - track->key), track->key);
+}
+
+static bool first_of_family(const RunRecord *record, int t, const char *prefix) {
+  char other[96];
+  for (int i = 0; i < t; i++)
+    if (!strcmp(record->track[i].split, record->track[t].split) &&
+        family(record, &record->track[i], other, sizeof other) && !strcmp(other, prefix))
+      return false;
+  return true;
+}
+
+void section_modalities(Page *page, const RunRecord *record) {
+  char prefix[96];
+  bool open = false;
+  for (int t = 0; t < record->tracks; t++) {
+    if (!family(record, &record->track[t], prefix, sizeof prefix) || !first_of_family(record, t, prefix))
+      continue;
+    if (!open)
+      page_add(page, "<h2>Modalities while training</h2>\n<div class=\"plots\">\n");
+    open = true;
+    char *title = text_format("%s by modality", prefix);
+    draw_parts(page, record, record->track[t].split, prefix, title, prefix);
+    free(title);
+  }
+  if (open)
+    page_add(page, "</div>\n");
+}
+
+// Singular values over their index, relative to the largest.
+static void draw_spectra(Page *page, const RunRecord *record) {
+  enum { LINES = 8 };
+  Series series[LINES];
+  double *block[LINES];
+  int count = 0;
+  for (int m = 0; m < record->spectra && count < LINES; m++) {
+    const Spectrum *spectrum = &record->spectrum[m];
+    size_t n = (size_t)spectrum->count;
+    block[count] = calloc(2 * n + 1, sizeof(double));
+    REQUIRE(block[count], "out of memory for a spectrum of %zu", n);
+    for (size_t i = 0; i < n; i++) {
+      block[count][i] = (double)i + 1;
+      block[count][n + i] = spectrum->value[0] > 0 ? fmax(spectrum->value[i] / spectrum->value[0], 1e-9) : NAN;
+    }
+    series[count] =
+        (Series){.name = spectrum->name, .points = spectrum->count, .x = block[count], .y = block[count] + n};
+    count++;
+  }
+  Plot plot = {.title = "Singular values",
+               .caption = "Relative to each matrix's largest; values below 1e-9 are drawn there.",
+               .x = {.label = "index", .low = NAN, .high = NAN},
+               .y = {.label = "relative to the largest", .scale = AXIS_LOG, .low = NAN, .high = NAN},
+               .rule = NAN};
+  plot_lines(page, &plot, series, count);
+  for (int i = 0; i < count; i++)
+    free(block[i]);
+}
+
+void section_ranks(Page *page, const RunRecord *record) {
+  if (!record->spectra)
+    return;
+  page_add(page, "<h2>Ranks</h2>\n<p>Numerical rank: singular values above the tolerance. Effective rank: exp of the "
+                 "entropy of s / Σ s. "
+                 "Stable rank: Σ s² / max s². (<a href=\"report-ranks.csv\">CSV</a>)</p>\n<div class=\"plots\">\n");
+  draw_spectra(page, record);
+  page_add(page, "</div>\n<div class=\"scroll\"><table><tr><th>Matrix</th><th class=\"r\">values</th><th "
+                 "class=\"r\">numerical</th>"
+                 "<th class=\"r\">tolerance</th><th class=\"r\">effective</th><th class=\"r\">stable</th></tr>\n");
+  for (int m = 0; m < record->spectra; m++) {
+    const Spectrum *spectrum = &record->spectrum[m];
+    page_add(page, "<tr><td>");
+    page_words(page, spectrum->name);
+    page_add(page,
+             "</td><td class=\"r\">%d</td><td class=\"r\">%s</td><td class=\"r\">%s</td><td class=\"r\">%s</td><td "
+             "class=\"r\">%s</td></tr>\n",
+             spectrum->count, page_number(spectrum->numerical_rank, 9).text, page_number(spectrum->tolerance, 3).text,
+             page_number(spectrum->effective_rank, 4).text, page_number(spectrum->stable_rank, 4).text);
+  }
+  page_add(page, "</table></div>\n");
+}

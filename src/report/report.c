@@ -1,0 +1,91 @@
+#include "report/report.h"
+
+#include "base/text.h"
+#include "report/page.h"
+#include "report/run.h"
+#include "report/sections.h"
+
+#include <stdlib.h>
+
+// Letters of 13 units in figures of 440: on a screen of 390 pixels they are 11 pixels high.
+static const char style[] =
+    "html{color-scheme:light}"
+    "body{font:16px/1.5 system-ui,sans-serif;color:#222;background:#fff;margin:0 auto;max-width:1180px;padding:16px}"
+    "h1{font-size:1.6em;margin:.2em 0;overflow-wrap:anywhere}h2{font-size:1.25em;margin:1.6em 0 .4em;border-bottom:1px "
+    "solid #ccc}"
+    "h3{font-size:1em;margin:.3em 0}p{max-width:46em;margin:.5em 0}.lead{color:#444}"
+    ".plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(340px,100%),1fr));gap:18px "
+    "28px;align-items:start}"
+    "figure{margin:0;max-width:560px;break-inside:avoid}svg{width:100%;height:auto;display:block}"
+    "figcaption{font-size:.85em;color:#444}svg text{font:13px system-ui,sans-serif;fill:#222}"
+    "svg .m{text-anchor:middle}svg .e{text-anchor:end}svg .n{font-variant-numeric:tabular-nums}"
+    ".l{fill:none;stroke-width:2;stroke-linejoin:round}.g{stroke:#e2e2e2;fill:none}.a{stroke:#222;fill:none}"
+    ".w{stroke:#222;stroke-width:1.5;fill:none}"
+    ".cards{display:flex;flex-wrap:wrap;gap:10px;padding:0;margin:1em 0;list-style:none}"
+    ".cards li{box-sizing:border-box;border:1px solid #bbb;border-radius:6px;padding:8px 14px;flex:1 1 "
+    "150px;max-width:270px}"
+    ".cards b{display:block;font-size:1.5em;font-variant-numeric:tabular-nums}.cards span{font-size:.85em;color:#444}"
+    ".scroll{overflow-x:auto;margin:.6em "
+    "0}table{border-collapse:collapse;font-size:.9em;font-variant-numeric:tabular-nums}"
+    "caption{text-align:left;font-weight:600;padding:4px 0}"
+    "th,td{padding:3px 12px 3px 0;text-align:left;vertical-align:top;border-bottom:1px solid "
+    "#ddd}td.r,th.r{text-align:right;white-space:nowrap}"
+    ".facts td{overflow-wrap:anywhere}code,pre{font:.9em/1.4 ui-monospace,monospace}"
+    "pre{background:#f5f5f5;padding:10px;overflow-x:auto}summary{cursor:pointer;margin:.6em 0}"
+    "@media print{body{font-size:11px;max-width:none;padding:0}.plots{grid-template-columns:1fr "
+    "1fr}pre{white-space:pre-wrap}"
+    "h2{break-after:avoid}}";
+
+static void head(Page *page, const char *title) {
+  page_add(page, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<title>");
+  page_words(page, title);
+  page_add(page,
+           "</title>\n<meta name=\"viewport\" "
+           "content=\"width=device-width,initial-scale=1\">\n<style>%s</style></head><body>\n",
+           style);
+}
+
+static Status write_run(const RunRecord *record) {
+  Page page = {0};
+  head(&page, record->config->run.name);
+  section_summary(&page, record);
+  section_missing(&page, record);
+  section_training(&page, record);
+  section_modalities(&page, record);
+  section_ranks(&page, record);
+  section_facts(&page, record);
+  page_add(&page, "</body></html>\n");
+  Status status = page_write(&page, record->dir, "report.html");
+  page_free(&page);
+  return status;
+}
+
+static Status write_csv(const RunRecord *record) {
+  typedef void Maker(Page *, const RunRecord *);
+  static const struct {
+    const char *name;
+    Maker *make;
+  } files[] = {{"report-training.csv", csv_training},
+               {"report-patterns.csv", csv_patterns},
+               {"report-rates.csv", csv_rates},
+               {"report-ranks.csv", csv_ranks}};
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    Page page = {0};
+    files[i].make(&page, record);
+    Status status = page.length ? page_write(&page, record->dir, files[i].name) : STATUS_OK;
+    page_free(&page);
+    TRY(status);
+  }
+  return STATUS_OK;
+}
+
+Status report_write(const char *dir) {
+  RunRecord record;
+  Status status = run_read(&record, dir);
+  if (!status.code)
+    status = write_csv(&record);
+  if (!status.code)
+    status = write_run(&record);
+  run_free(&record);
+  return status;
+}
