@@ -8,17 +8,24 @@
 
 enum { COMPLAINTS_MOST = 32, COMPLAINT_TEXT = 400, PLACE_TEXT = 200 };
 
+typedef struct Complaint {
+  int set, line, column;
+  char text[COMPLAINT_TEXT];
+} Complaint;
+
 struct Tree {
   char name[PATH_MOST];
   Node *root, *every;
   int complaints;
-  char complaint[COMPLAINTS_MOST][COMPLAINT_TEXT];
+  Complaint complaint[COMPLAINTS_MOST]; // by place: the file's by line, then those of overrides
 };
 
 /// A node of the tree with a copy of text[length] (NULL: none). Only memory can fail.
 Status node_make(Node **node, Tree *tree, NodeKind kind, const char *text, size_t length);
 /// Hangs `child` behind the other children. A map's child has its key set.
 void node_append(Node *parent, Node *child);
+/// Room for one more complaint among the others, by its place; NULL if there are too many.
+char *complaint_make(Tree *tree, int set, int line, int column);
 /// "FILE:LINE:COLUMN", "--set:N": the place that a message begins with.
 void tree_place(char place[PLACE_TEXT], const Tree *tree, int set, int line, int column);
 /// Bytes of `text` that fit into `most` without cutting a character of UTF-8.

@@ -111,7 +111,7 @@ const Key key_table[] = {
    .help = "kd: share of the old entry when the memory bank is updated"},
   {"method.distillation.bank_temperature", KEY_NUMBER, offsetof(Config, method.kd.bank_temperature), .least = 0, .most = 1000, .above_least = true, .standard = "0.07",
    .help = "kd: temperature of the contrast"},
-  {"method.distillation.order", KEY_WORD, offsetof(Config, method.kd.order), .choices = orders, .standard = "weakest_to_strongest",
+  {"method.distillation.order", KEY_WORD, offsetof(Config, method.kd.order), .most = sizeof ((Config *)0)->method.kd.order - 1, .choices = orders, .standard = "weakest_to_strongest",
    .help = "kd: which teachers the student sees, and when"},
 
   {"missingness.train", KEY_PER_MODALITY, offsetof(Config, missingness.train), .least = 0, .most = 1, .standard = "0.0",
@@ -129,7 +129,7 @@ const Key key_table[] = {
 
   {"noise.rate", KEY_PER_MODALITY, offsetof(Config, noise.rate), .least = 0, .most = 1000, .standard = "0.0",
    .help = "uniform noise on training inputs: its amplitude in deviations, or the share of entries that get it"},
-  {"noise.kind", KEY_WORD, offsetof(Config, noise.kind), .choices = noises, .standard = "amplitude",
+  {"noise.kind", KEY_WORD, offsetof(Config, noise.kind), .most = sizeof ((Config *)0)->noise.kind - 1, .choices = noises, .standard = "amplitude",
    .help = "which of the two the rate is"},
 
   {"optimizer.type", KEY_CHOICE, offsetof(Config, optimizer.type), .choices = optimizers, .standard = "adam",
@@ -159,11 +159,11 @@ const Key key_table[] = {
 
   {"train.epochs", KEY_WHOLE, offsetof(Config, train.epochs), .least = 1, .most = EPOCHS_MOST, .standard = "20",
    .help = "passes over the training split"},
-  {"train.early_stop.metric", KEY_WORD, offsetof(Config, train.metric), .choices = metrics, .standard = "none",
+  {"train.early_stop.metric", KEY_WORD, offsetof(Config, train.metric), .most = sizeof ((Config *)0)->train.metric - 1, .choices = metrics, .standard = "none",
    .help = "score that picks the best checkpoint and stops early"},
   {"train.early_stop.patience", KEY_WHOLE, offsetof(Config, train.patience), .least = 0, .most = EPOCHS_MOST, .standard = "0",
    .help = "epochs without a better score before the run stops; 0: never"},
-  {"train.class_weights", KEY_WORD, offsetof(Config, train.class_weights), .choices = class_weights, .standard = "none",
+  {"train.class_weights", KEY_WORD, offsetof(Config, train.class_weights), .most = sizeof ((Config *)0)->train.class_weights - 1, .choices = class_weights, .standard = "none",
    .help = "balanced: a class weighs in the loss as if all were equally frequent"},
 
   {"grid.modality_groups", KEY_WHOLE, offsetof(Config, grid.modality_groups), .least = 1, .most = MODALITIES_MOST, .word = "auto", .standard = "auto", .harmless = true,
@@ -174,7 +174,7 @@ const Key key_table[] = {
    .help = "pieces of a batch that are always computed whole: the most ranks that can share one, and the one number of the grid that results depend on"},
   {"grid.threads", KEY_WHOLE, offsetof(Config, grid.threads), .least = 1, .most = 256, .standard = "1", .harmless = true,
    .help = "threads of a rank; changes speed, never results"},
-  {"grid.window", KEY_WORD, offsetof(Config, grid.window), .choices = windows, .standard = "auto", .harmless = true,
+  {"grid.window", KEY_WORD, offsetof(Config, grid.window), .most = sizeof ((Config *)0)->grid.window - 1, .choices = windows, .standard = "auto", .harmless = true,
    .help = "whether ranks of a node share gradients and parameters in one piece of memory"},
 
   {"checkpoint.every_epochs", KEY_WHOLE, offsetof(Config, checkpoint.every_epochs), .least = 0, .most = EPOCHS_MOST, .standard = "1", .harmless = true,

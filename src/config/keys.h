@@ -25,7 +25,7 @@ typedef struct Key {
   const char *path; // "modalities.*.…": of each modality
   KeyKind kind;
   size_t offset;                // in Config; in ModalityConfig below modalities.*
-  double least, most;           // bounds of the number, of each item, or of the length of a text
+  double least, most;           // bounds of the number, of each item, or of the length of a text or word
   bool above_least, below_most; // that bound itself is outside
   int fewest, longest;          // lists: number of items
   const char *word;             // whole numbers: stands for 0, which is else outside (auto, all)

@@ -6,7 +6,6 @@
 
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -170,23 +169,31 @@ static bool is_plain(const char *text) {
   return !is_word_of(text, words);
 }
 
-char *scalar_print(const char *text) {
-  if (is_plain(text))
-    return text_format("%s", text);
-  char *result = malloc(6 * strlen(text) + 3), *to = result;
-  REQUIRE(result, "out of memory for a string");
-  *to++ = '"';
+static void print_scalar(FILE *to, const char *text) {
+  if (is_plain(text)) {
+    fputs(text, to);
+    return;
+  }
+  fputc('"', to);
   for (const char *c = text, *start = c; *c; start = c) {
     unsigned code = code_point(&c);
     if (code == '"' || code == '\\')
-      to += sprintf(to, "\\%c", code);
+      fprintf(to, "\\%c", code);
     else if (is_printable(code))
-      to += sprintf(to, "%.*s", (int)(c - start), start);
+      fprintf(to, "%.*s", (int)(c - start), start);
     else
-      to += sprintf(to, code < 256 ? "\\x%02x" : "\\u%04x", code);
+      fprintf(to, code < 256 ? "\\x%02x" : "\\u%04x", code);
   }
-  *to++ = '"';
-  *to = 0;
+  fputc('"', to);
+}
+
+char *scalar_print(const char *text) {
+  char *result = NULL;
+  size_t size = 0;
+  FILE *to = open_memstream(&result, &size);
+  REQUIRE(to, "out of memory for a string");
+  print_scalar(to, text);
+  REQUIRE(fclose(to) == 0, "out of memory for a string");
   return result;
 }
 
@@ -202,9 +209,8 @@ static void print_node(FILE *to, const Node *node) {
   fputc(node->kind == NODE_LIST ? '[' : '{', to);
   for (const Node *child = node->child; child; child = child->next) {
     if (node->kind == NODE_MAP) {
-      char *key = scalar_print(child->key);
-      fprintf(to, "%s: ", key);
-      free(key);
+      print_scalar(to, child->key);
+      fputs(": ", to);
     }
     print_node(to, child);
     if (child->next)

@@ -166,8 +166,29 @@ void tree_place(char place[PLACE_TEXT], const Tree *tree, int set, int line, int
     text_print(place, PLACE_TEXT, "%s%s:%d:%d", length > NAME_SHOWN ? "..." : "", name, line, column);
 }
 
-void tree_complain(Tree *tree, const Node *node, const char *format, ...) {
+static bool comes_before(const Complaint *a, const Complaint *b) {
+  if (a->set != b->set)
+    return a->set < b->set;
+  return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+char *complaint_make(Tree *tree, int set, int line, int column) {
   if (tree_is_hopeless(tree))
+    return NULL;
+  Complaint made = {.set = set, .line = line, .column = column};
+  int at = tree->complaints++;
+  for (; at > 0 && comes_before(&made, &tree->complaint[at - 1]); at--)
+    tree->complaint[at] = tree->complaint[at - 1];
+  tree->complaint[at] = made;
+  return tree->complaint[at].text;
+}
+
+void tree_complain(Tree *tree, const Node *node, const char *format, ...) {
+  int line = !node ? 1 : node->key ? node->key_line : node->line;
+  int column = !node ? 1 : node->key ? node->key_column : node->column;
+  int set = node ? node->set : 0;
+  char *complaint = complaint_make(tree, set, line, column);
+  if (!complaint)
     return;
   char raw[2 * COMPLAINT_TEXT], what[COMPLAINT_TEXT], place[PLACE_TEXT];
   va_list arguments;
@@ -175,10 +196,7 @@ void tree_complain(Tree *tree, const Node *node, const char *format, ...) {
   vsnprintf(raw, sizeof raw, format, arguments);
   va_end(arguments);
   text_show(what, sizeof what, raw, sizeof raw);
-  int line = node ? node->key ? node->key_line : node->line : 1;
-  int column = node ? node->key ? node->key_column : node->column : 1;
-  tree_place(place, tree, node ? node->set : 0, line, column);
-  char *complaint = tree->complaint[tree->complaints++];
+  tree_place(place, tree, set, line, column);
   text_print(complaint, COMPLAINT_TEXT, "%s: %s", place, what);
   complaint[text_fit(complaint, COMPLAINT_TEXT - 1)] = 0;
 }
@@ -189,7 +207,7 @@ Status tree_status(const Tree *tree) {
   size_t used = 0, room = STATUS_TEXT - RESERVE;
   int told = 0;
   for (; told < tree->complaints; told++) {
-    const char *complaint = tree->complaint[told];
+    const char *complaint = tree->complaint[told].text;
     size_t length = strlen(complaint);
     if (told && used + 3 + length > room)
       break;
@@ -251,9 +269,9 @@ static Status assign(Tree *tree, const char *path, size_t length, const Node *va
     if (node->kind == NODE_SCALAR && scalar_kind(node) == SCALAR_NULL)
       node->kind = NODE_MAP, node->text = NULL, node->set = number;
     if (node->kind != NODE_MAP) {
-      size_t before = at ? at - 1 : 0;
-      tree_complain(tree, &place, "%.*s is not a map here, so it has no key inside; write --set '%.*s={...}'",
-                    (int)before, path, (int)before, path);
+      int before = at ? (int)at - 1 : 0;
+      tree_complain(tree, &place, "%.*s is not a map, so nothing can be set inside; give it a whole: --set '%.*s=...'",
+                    before, path, before, path);
       return STATUS_OK;
     }
     if (node->children >= TREE_KEYS_MOST) {
@@ -283,8 +301,9 @@ Status tree_set(Tree *tree, const char *assignment, int number) {
     }
   Status status = yaml_build(&value, tree, sign + 1, (int64_t)strlen(sign + 1), number);
   if (status.code == EXIT_CONFIG) { // has its place already
-    if (!tree_is_hopeless(tree))
-      text_print(tree->complaint[tree->complaints++], COMPLAINT_TEXT, "%s", status.text);
+    char *complaint = complaint_make(tree, number, 1, 1);
+    if (complaint)
+      text_print(complaint, COMPLAINT_TEXT, "%s", status.text);
     return STATUS_OK;
   }
   TRY(status);

@@ -255,7 +255,8 @@ static void read_value(Reader *reader, const Key *key, void *field, const Node *
     break;
   case KEY_WORD:
     if ((choice = read_choice(reader, key, node, shown)) >= 0)
-      strcpy(field, key->choices[choice]);
+      REQUIRE(text_print(field, (size_t)key->most + 1, "%s", key->choices[choice]), "a choice of %s is too long",
+              key->path);
     break;
   case KEY_WHOLES:
     read_wholes(reader, key, field, node, shown);

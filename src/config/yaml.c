@@ -184,7 +184,7 @@ static Status build_node(Builder *builder, Node **node, const yaml_event_t *even
   if (scalar)
     return STATUS_OK;
   if (builder->depth >= TREE_DEPTH_MOST)
-    return fault_at(builder, event, "nested more than 16 deep; the deepest key has 4 levels");
+    return fault_at(builder, event, "nested more than 16 deep; write it flatter");
   builder->depth++;
   Status status = kind == NODE_LIST ? build_items(builder, *node) : build_entries(builder, *node);
   builder->depth--;
