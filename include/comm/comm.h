@@ -17,6 +17,10 @@ typedef struct Comm {
 void comm_init(Comm *comm, int *argc, char ***argv);
 void comm_finalize(Comm *comm);
 
+/// Says that a library was left in the middle of something collective after a failure: comm_finalize then does not wait for the other
+/// ranks, which may never come, and MPI is left to the end of the process. Called on all ranks, with a failure about to be returned.
+void comm_abandon(void);
+
 bool comm_is_root(const Comm *comm); // used only to make the argument of comm_agree
 
 /// Collective. Every rank gets the failure of the lowest failing rank, or success when all succeeded.

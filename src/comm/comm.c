@@ -17,6 +17,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+// A property of the process: after it nobody may wait for anybody.
+static bool abandoned;
+
 static void suggest(const char *name, const char *value) { setenv(name, value, 0); }
 
 static bool launched(void) {
@@ -57,7 +60,11 @@ void comm_init(Comm *comm, int *argc, char ***argv) {
   MPI_Comm_size(comm->world, &comm->ranks);
 }
 
+void comm_abandon(void) { abandoned = true; }
+
 void comm_finalize(Comm *comm) {
+  if (abandoned)
+    return;
   MPI_Comm_free(&comm->world);
   MPI_Finalize();
 }
