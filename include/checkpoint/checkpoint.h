@@ -37,7 +37,8 @@ Status checkpoint_write(const Comm *comm, const char *dir, const CheckpointHead 
 
 /// Collective. Finds the newest checkpoint of DIR that verifies (every xxh64, complete=1, shapes as in `tensor`), reads head and the ranks' rows
 /// into tensor[].data, and says on the log which damaged ones were passed over. *found is false when there is none at all (no error).
-/// All present but none good: EXIT_DATA, each with its reason. Another config_hash or data_hash: EXIT_CONFIG, saying what differs.
+/// All present but none good: EXIT_DATA, each with its reason. head->config_hash and data_hash hold on entry what is expected (0: any);
+/// others in the file: EXIT_CONFIG, saying what differs, and no older checkpoint is tried.
 Status checkpoint_read_latest(const Comm *comm, const char *dir, CheckpointHead *head, CheckpointTensor *tensor, int tensors, bool *found);
 
 /// Collective. Reads one file (a checkpoint or best.h5) with the same checks.
@@ -49,7 +50,7 @@ Status checkpoint_mark_best(const Comm *comm, const char *dir, int64_t step);
 /// Collective. Creates the run directory if need be and locks it: a second job gets EXIT_CANNOT_CREATE with the holder's host and pid. A lock
 /// of a dead process of this host is taken over. Removes leftovers (*.tmp) of killed writers. The lock ends with the process or rundir_unlock.
 typedef struct RunLock {
-  int file;
+  int file, directory; // rank 0's; -1: not locked
 } RunLock;
 Status rundir_lock(const Comm *comm, const char *dir, RunLock *lock);
 void rundir_unlock(RunLock *lock);
