@@ -1,0 +1,60 @@
+// Tiles in plain C: fmaf() rounds once wherever it runs, be it slowly.
+#include "kernels/tile.h"
+
+#include <math.h>
+
+#define WIDTH 4
+#define ROWS 4
+#define VECTORS 2
+#define TARGET
+typedef struct Vector {
+  float lane[WIDTH];
+} Vector;
+typedef int Mask;
+
+#define EACH_LANE _Pragma("GCC unroll 4") for (int i = 0; i < WIDTH; i++)
+
+static inline Vector v_set(float x) { return (Vector){{x, x, x, x}}; }
+
+static inline Vector v_load_some(const float *p, Mask mask) {
+  Vector x;
+  EACH_LANE x.lane[i] = i < mask ? p[i] : 0.0f;
+  return x;
+}
+
+static inline void v_store_some(float *p, Mask mask, Vector x) { EACH_LANE if (i < mask) p[i] = x.lane[i]; }
+
+static inline Vector v_fma(Vector a, Vector b, Vector c) {
+  EACH_LANE c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+  return c;
+}
+
+static inline Vector v_add(Vector a, Vector b) {
+  EACH_LANE a.lane[i] += b.lane[i];
+  return a;
+}
+
+#define v_mask(n) (n)
+#define v_zero() v_set(0.0f)
+#define v_load(p) v_load_some(p, WIDTH)
+#define v_store(p, x) v_store_some(p, WIDTH, x)
+
+static void transpose(float *to, int step, const float *const *lane, int k) {
+  for (int l = 0; l < WIDTH; l++)
+    EACH_LANE to[l * step + i] = lane[i][k + l];
+}
+
+#include "kernels/tile_body.h"
+
+#define TILES(rows) TILE(rows, 1) TILE(rows, 2)
+TILES(1)
+TILES(2)
+TILES(3) TILES(4)
+
+#define NAMES(order, rows)                                                                                             \
+  { tile_##order##_##rows##x1, tile_##order##_##rows##x2 }
+#define TABLE(order)                                                                                                   \
+  { NAMES(order, 1), NAMES(order, 2), NAMES(order, 3), NAMES(order, 4) }
+
+    const TileSet tile_set_portable = {"portable", WIDTH,          ROWS, VECTORS, {TABLE(rows), TABLE(columns)},
+                                       pack,       pack_transposed};
