@@ -11,6 +11,7 @@
 #include "graph/parameters.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { SHAPE_DIMENSIONS = 3 };
@@ -18,6 +19,8 @@ enum { SHAPE_DIMENSIONS = 3 };
 typedef struct Shape {
   int dimensions, dim[SHAPE_DIMENSIONS]; // of one row, e.g. {3, {channels, height, width}}; {1, {n}} for a vector
 } Shape;
+
+enum { GRAPH_EXAMPLE_ROWS = 6 }; // rows of the registry's examples
 
 typedef struct Graph Graph;
 typedef int Value; // index of a value in its graph
@@ -53,6 +56,8 @@ void graph_close(Graph *graph);
 Value graph_input(Graph *graph, Shape shape);                 // floats [rows, shape], set by graph_bind
 Value graph_input_labels(Graph *graph);                       // int32 [rows], -1: none
 Value graph_input_bags(Graph *graph, int vocabulary);         // Bags
+/// The batch holds at most rows x `codes` codes (checked); without the call `vocabulary` a row. Before graph_plan: scratch depends on it.
+void graph_bags_most(Graph *graph, Value bags, int64_t codes);
 Value graph_linear(Graph *graph, Value x, int out, bool bias, const char *path);   // y = x w' + b; w [out, in], b [out]
 /// y = sum over the bag of rows of w' + b: a multi-hot input times the same w [out, vocabulary] as graph_linear's.
 Value graph_bag(Graph *graph, Value bags, int out, bool bias, const char *path);
@@ -106,6 +111,12 @@ float *graph_data(const Graph *graph, Value value);           // [rows, shape], 
 /// asked for with graph_want_gradient, the gradient.
 float *graph_gradient(const Graph *graph, Value value);
 void graph_want_gradient(Graph *graph, Value input);          // before graph_plan
+/// Before graph_plan: the caller will seed this value although operations of the graph read it too (a representation that also
+/// leaves the stage). Values that no operation reads need no call. Seeds and the gradient from inside add up.
+void graph_seed(Graph *graph, Value value);
+/// Before graph_plan: the caller will look at this inner value's data; otherwise an operation may run in place on it. graph_seed
+/// implies it; values that no operation reads need no call.
+void graph_keep(Graph *graph, Value value);
 void graph_reverse_weight(Graph *graph, double weight);       // of all reversals of the graph
 /// The pull-back of the seeds. Parameter gradients are WRITTEN (not added) to gradient[j], j < nodes: a compact block of graph_gradient_size
 /// floats holding the sum over the slices of node[j] (whole nodes of the tree that together are the local slices).

@@ -1,0 +1,105 @@
+// Start values: element e of the parameter PATH is a function of (seed, XXH64(PATH), e) alone.
+//   U(-b, b), b = 1/sqrt(fan_in): what PyTorch's kaiming_uniform(a = sqrt(5)) comes to for linear and convolution;
+//   N(0, 2/fan_in): He et al., ICCV 2015.
+#include "graph/parameters.h"
+
+#include "base/hash.h"
+#include "base/random.h"
+#include "base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGN = 16 };
+
+int parameters_find(const Parameters *parameters, const char *path) {
+  for (int i = 0; i < parameters->count; i++)
+    if (strcmp(parameters->item[i].path, path) == 0)
+      return i;
+  return -1;
+}
+
+int parameters_declare(Parameters *parameters, const char *path, const int *dim, int dimensions, ParameterInit init,
+                       int fan_in) {
+  REQUIRE(0 < dimensions && dimensions <= PARAMETER_DIMENSIONS, "%s has %d dimensions", path, dimensions);
+  int found = parameters_find(parameters, path);
+  if (found >= 0) {
+    const Parameter *old = &parameters->item[found];
+    REQUIRE(old->dimensions == dimensions && memcmp(old->dim, dim, (size_t)dimensions * sizeof *dim) == 0,
+            "%s was declared before with another shape", path);
+    return found;
+  }
+  if (parameters->count == parameters->room) {
+    parameters->room = parameters->room ? 2 * parameters->room : 32;
+    parameters->item = realloc(parameters->item, (size_t)parameters->room * sizeof *parameters->item);
+    REQUIRE(parameters->item, "out of memory for the list of parameters");
+  }
+  Parameter *item = &parameters->item[parameters->count];
+  *item = (Parameter){.dimensions = dimensions, .init = init, .fan_in = fan_in, .offset = parameters->size, .size = 1};
+  REQUIRE(text_print(item->path, sizeof item->path, "%s", path), "the path %s is too long", path);
+  for (int d = 0; d < dimensions; d++) {
+    REQUIRE(dim[d] > 0, "%s has an empty dimension", path);
+    item->dim[d] = dim[d];
+    item->size *= dim[d];
+  }
+  REQUIRE(fan_in > 0 || (init != INIT_UNIFORM && init != INIT_KAIMING_NORMAL), "%s has no fan-in", path);
+  parameters->size += (item->size + ALIGN - 1) / ALIGN * ALIGN;
+  return parameters->count++;
+}
+
+int64_t parameters_number(const Parameters *parameters) {
+  int64_t number = 0;
+  for (int i = 0; i < parameters->count; i++)
+    number += parameters->item[i].size;
+  return number;
+}
+
+static void uniform_fill(float *value, int64_t n, float bound, const RandomStream *stream) {
+  uint32_t word[4];
+  for (int64_t e = 0; e < n; e++) {
+    if (e % 4 == 0)
+      random_block(word, stream, (uint64_t)e / 4, 0);
+    value[e] = (2 * ((float)(word[e % 4] >> 8) * 0x1p-24f) - 1) * bound;
+  }
+}
+
+static void parameter_init(float *value, const Parameter *item, uint64_t seed) {
+  uint64_t name = hash_bytes(item->path, strlen(item->path));
+  RandomStream stream = {seed, RANDOM_INIT, (uint32_t)name, (uint32_t)(name >> 32)};
+  float deviation = item->init == INIT_NORMAL ? 0.02f : (float)sqrt(2.0 / (item->fan_in > 0 ? item->fan_in : 1));
+  switch (item->init) {
+  case INIT_ZERO:
+    break; // the block was zeroed
+  case INIT_ONE:
+    for (int64_t e = 0; e < item->size; e++)
+      value[e] = 1;
+    break;
+  case INIT_UNIFORM:
+    uniform_fill(value, item->size, (float)(1 / sqrt((double)item->fan_in)), &stream);
+    break;
+  case INIT_KAIMING_NORMAL:
+  case INIT_NORMAL:
+    for (int64_t e = 0; e < item->size; e++)
+      value[e] = deviation * random_normal(&stream, (uint64_t)e / 2, (uint32_t)e % 2);
+    break;
+  }
+}
+
+void parameters_init(float *block, const Parameters *parameters, uint64_t seed) {
+  memset(block, 0, (size_t)parameters->size * sizeof *block);
+  for (int i = 0; i < parameters->count; i++)
+    parameter_init(block + parameters->item[i].offset, &parameters->item[i], seed);
+}
+
+uint64_t parameters_hash(const float *block, const Parameters *parameters) {
+  Hash *hash = hash_open();
+  for (int i = 0; i < parameters->count; i++)
+    hash_add(hash, block + parameters->item[i].offset, (size_t)parameters->item[i].size * sizeof *block);
+  return hash_close(hash);
+}
+
+void parameters_free(Parameters *parameters) {
+  free(parameters->item);
+  *parameters = (Parameters){0};
+}
