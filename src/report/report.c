@@ -4,8 +4,12 @@
 #include "report/page.h"
 #include "report/run.h"
 #include "report/sections.h"
+#include "report/sweep_page.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 // Letters of 13 units in figures of 440: on a screen of 390 pixels they are 11 pixels high.
 static const char style[] =
@@ -79,7 +83,38 @@ static Status write_csv(const RunRecord *record) {
   return STATUS_OK;
 }
 
-Status report_write(const char *dir) {
+static Status write_sweep(const Sweep *sweep, const char *dir) {
+  Page page = {0}, csv = {0};
+  csv_sweep(&csv, sweep);
+  Status status = page_write(&csv, dir, "report-sweep.csv");
+  page_free(&csv);
+  TRY(status);
+  char *copy = text_format("%s", dir);
+  for (size_t length = strlen(copy); length > 1 && copy[length - 1] == '/';)
+    copy[--length] = 0;
+  const char *slash = strrchr(copy, '/'), *name = slash && slash[1] ? slash + 1 : copy;
+  head(&page, name);
+  sweep_summary(&page, sweep, name);
+  sweep_plots(&page, sweep);
+  sweep_table(&page, sweep);
+  sweep_runs(&page, sweep);
+  page_add(&page, "<p class=\"lead\">Drawn by rebasis %s.</p></body></html>\n", REBASIS_VERSION);
+  status = page_write(&page, dir, "report.html");
+  page_free(&page);
+  free(copy);
+  return status;
+}
+
+static Status report_sweep(const char *dir) {
+  Sweep sweep;
+  Status status = sweep_read(&sweep, dir);
+  if (!status.code)
+    status = write_sweep(&sweep, dir);
+  sweep_free(&sweep);
+  return status;
+}
+
+static Status report_run(const char *dir) {
   RunRecord record;
   Status status = run_read(&record, dir);
   if (!status.code)
@@ -88,4 +123,11 @@ Status report_write(const char *dir) {
     status = write_run(&record);
   run_free(&record);
   return status;
+}
+
+Status report_write(const char *dir) {
+  char *config = text_format("%s/config.yaml", dir);
+  bool run = access(config, F_OK) == 0;
+  free(config);
+  return run ? report_run(dir) : report_sweep(dir);
 }

@@ -23,7 +23,7 @@ int axis_ticks(double tick[12], AxisScale scale, double low, double high) {
       tick[count++] = pow(10, power);
     return count;
   }
-  double rough = (high - low) / 5, unit = pow(10, floor(log10(rough)));
+  double rough = (high - low) / 6, unit = pow(10, floor(log10(rough)));
   double step = rough <= unit ? unit : rough <= 2 * unit ? 2 * unit : rough <= 5 * unit ? 5 * unit : 10 * unit;
   for (double k = ceil(low / step - 1e-9); k * step <= high + 1e-9 * step && count < TICKS; k++)
     tick[count++] = k * step;

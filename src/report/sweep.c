@@ -1,0 +1,228 @@
+#include "report/sweep.h"
+
+#include "base/text.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int by_name(const void *a, const void *b) {
+  return strcmp(((const SweepRun *)a)->id, ((const SweepRun *)b)->id);
+}
+
+static bool has_config(const char *runs, const char *id) {
+  char *path = text_format("%s/%s/config.yaml", runs, id);
+  bool has = access(path, F_OK) == 0;
+  free(path);
+  return has;
+}
+
+static Status list_runs(Sweep *sweep, const char *runs) {
+  DIR *folder = opendir(runs);
+  if (!folder)
+    return status_error(EXIT_NO_INPUT, "%s: %s; a run has config.yaml, a sweep has runs/", runs, strerror(errno));
+  for (const struct dirent *entry; (entry = readdir(folder));) {
+    if (entry->d_name[0] == '.' || !has_config(runs, entry->d_name))
+      continue;
+    sweep->run = realloc(sweep->run, ((size_t)sweep->runs + 1) * sizeof *sweep->run);
+    REQUIRE(sweep->run, "out of memory for %d runs", sweep->runs);
+    sweep->run[sweep->runs++] = (SweepRun){.id = text_format("%s", entry->d_name), .group = -1};
+  }
+  closedir(folder);
+  if (!sweep->runs)
+    return status_error(EXIT_NO_INPUT, "%s: no run directory with a config.yaml in it", runs);
+  qsort(sweep->run, (size_t)sweep->runs, sizeof *sweep->run, by_name);
+  return STATUS_OK;
+}
+
+static void read_runs(Sweep *sweep, const char *runs) {
+  for (int i = 0; i < sweep->runs; i++) {
+    SweepRun *run = &sweep->run[i];
+    char *dir = text_format("%s/%s", runs, run->id);
+    run->status = run_read(&run->record, dir);
+    if (!run->status.code)
+      settings_read(&run->settings, run->record.config);
+    free(dir);
+  }
+}
+
+static const char *value_of(const SweepRun *run, const char *key) {
+  const char *value = settings_find(&run->settings, key);
+  return value ? value : "–";
+}
+
+static bool known_key(const Sweep *sweep, const char *key) {
+  for (int k = 0; k < sweep->keys; k++)
+    if (!strcmp(sweep->key[k], key))
+      return true;
+  return false;
+}
+
+static bool differs(const Sweep *sweep, const char *key, const char *value) {
+  for (int i = 0; i < sweep->runs; i++)
+    if (!sweep->run[i].status.code && strcmp(value_of(&sweep->run[i], key), value) != 0)
+      return true;
+  return false;
+}
+
+static void find_keys(Sweep *sweep) {
+  for (int i = 0; i < sweep->runs; i++)
+    for (int s = 0; s < sweep->run[i].settings.count; s++) {
+      const Setting *setting = &sweep->run[i].settings.item[s];
+      if (!settings_matters(setting->key) || known_key(sweep, setting->key) ||
+          !differs(sweep, setting->key, setting->value))
+        continue;
+      if (sweep->keys < SWEEP_KEYS)
+        sweep->key[sweep->keys++] = text_format("%s", setting->key);
+      else
+        sweep->keys_left_out++;
+    }
+}
+
+// Numbers by size, words by letters.
+static int compare_values(const char *a, const char *b) {
+  double x, y;
+  if (text_to_double(a, &x) && text_to_double(b, &y))
+    return (x > y) - (x < y);
+  return strcmp(a, b);
+}
+
+static int compare_groups(const Sweep *sweep, const SweepGroup *a, const SweepGroup *b) {
+  int order = 0;
+  for (int k = 0; k < sweep->keys && !order; k++)
+    order = compare_values(a->value[k], b->value[k]);
+  return order;
+}
+
+static char *label_of(const Sweep *sweep, const SweepGroup *group) {
+  char *label = text_format("%s", sweep->keys ? group->value[0] : "all runs");
+  for (int k = 1; k < sweep->keys; k++) {
+    char *longer = text_format("%s, %s", label, group->value[k]);
+    free(label);
+    label = longer;
+  }
+  return label;
+}
+
+// Sorted insertion; then every run finds its group.
+static void find_groups(Sweep *sweep) {
+  sweep->group = calloc((size_t)sweep->runs, sizeof *sweep->group);
+  REQUIRE(sweep->group, "out of memory for %d groups", sweep->runs);
+  for (int pass = 0; pass < 2; pass++)
+    for (int i = 0; i < sweep->runs; i++) {
+      SweepRun *run = &sweep->run[i];
+      if (run->status.code)
+        continue;
+      SweepGroup group = {.runs = 0};
+      for (int k = 0; k < sweep->keys; k++)
+        group.value[k] = value_of(run, sweep->key[k]);
+      int g = 0;
+      while (g < sweep->groups && compare_groups(sweep, &sweep->group[g], &group) < 0)
+        g++;
+      bool there = g < sweep->groups && compare_groups(sweep, &sweep->group[g], &group) == 0;
+      if (!there) {
+        memmove(&sweep->group[g + 1], &sweep->group[g], (size_t)(sweep->groups++ - g) * sizeof group);
+        sweep->group[g] = group;
+      } else if (pass == 1) {
+        run->group = g;
+        sweep->group[g].runs++;
+        sweep->group[g].evaluated += run->record.has_evaluation;
+      }
+    }
+  for (int g = 0; g < sweep->groups; g++)
+    sweep->group[g].label = label_of(sweep, &sweep->group[g]);
+}
+
+static void find_patterns(Sweep *sweep) {
+  int most = 0;
+  for (int i = 0; i < sweep->runs; i++)
+    for (int p = 0; p < sweep->run[i].record.patterns; p++)
+      most = sweep->run[i].record.pattern[p].present > most ? sweep->run[i].record.pattern[p].present : most;
+  for (int present = most; present >= 0; present--)
+    for (int i = 0; i < sweep->runs; i++)
+      for (int p = 0; p < sweep->run[i].record.patterns; p++) {
+        const Evaluated *row = &sweep->run[i].record.pattern[p];
+        bool known = row->present != present;
+        for (int k = 0; k < sweep->patterns && !known; k++)
+          known = !strcmp(sweep->pattern[k], row->name);
+        if (known)
+          continue;
+        sweep->pattern = realloc(sweep->pattern, ((size_t)sweep->patterns + 1) * sizeof *sweep->pattern);
+        REQUIRE(sweep->pattern, "out of memory for %d patterns", sweep->patterns);
+        sweep->pattern[sweep->patterns++] = text_format("%s", row->name);
+      }
+}
+
+Status sweep_read(Sweep *sweep, const char *dir) {
+  *sweep = (Sweep){0};
+  char *runs = text_format("%s/runs", dir);
+  Status status = list_runs(sweep, runs);
+  if (!status.code)
+    read_runs(sweep, runs);
+  free(runs);
+  TRY(status);
+  find_keys(sweep);
+  find_groups(sweep);
+  find_patterns(sweep);
+  return STATUS_OK;
+}
+
+typedef struct Wanted {
+  const char *name;
+  double rate; // NaN: patterns
+  int score;
+} Wanted;
+
+static double score_in(const RunRecord *record, const Wanted *wanted) {
+  bool rates = !isnan(wanted->rate);
+  const Evaluated *list = rates ? record->rate : record->pattern;
+  for (int i = 0; i < (rates ? record->rates : record->patterns); i++)
+    if (!strcmp(list[i].name, wanted->name) && (!rates || list[i].rate == wanted->rate))
+      return list[i].value[wanted->score];
+  return NAN;
+}
+
+static Summary over_seeds(const Sweep *sweep, int group, const Wanted *wanted) {
+  double *value = calloc((size_t)sweep->runs, sizeof *value);
+  REQUIRE(value, "out of memory for %d scores", sweep->runs);
+  int n = 0;
+  for (int i = 0; i < sweep->runs; i++)
+    if (sweep->run[i].group == group) {
+      value[n] = score_in(&sweep->run[i].record, wanted);
+      n += !isnan(value[n]);
+    }
+  Summary summary = summary_of(value, n, 0.95);
+  if (n < 2)
+    summary.interval = (Interval){NAN, NAN};
+  free(value);
+  return summary;
+}
+
+Summary sweep_pattern(const Sweep *sweep, int group, const char *pattern, int score) {
+  return over_seeds(sweep, group, &(Wanted){pattern, NAN, score});
+}
+
+Summary sweep_rate(const Sweep *sweep, int group, const char *withheld, double rate, int score) {
+  return over_seeds(sweep, group, &(Wanted){withheld, rate, score});
+}
+
+void sweep_free(Sweep *sweep) {
+  for (int i = 0; i < sweep->runs; i++) {
+    free(sweep->run[i].id);
+    run_free(&sweep->run[i].record);
+    settings_free(&sweep->run[i].settings);
+  }
+  for (int g = 0; g < sweep->groups; g++)
+    free(sweep->group[g].label);
+  for (int k = 0; k < sweep->keys; k++)
+    free(sweep->key[k]);
+  for (int p = 0; p < sweep->patterns; p++)
+    free(sweep->pattern[p]);
+  free(sweep->run);
+  free(sweep->group);
+  free(sweep->pattern);
+  *sweep = (Sweep){0};
+}

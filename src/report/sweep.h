@@ -1,0 +1,41 @@
+#ifndef REPORT_SWEEP_H
+#define REPORT_SWEEP_H
+/// The runs of a sweep directory, and what they have in common: runs that differ in nothing but the seed form a group.
+#include "metrics/summary.h"
+#include "report/run.h"
+#include "report/settings.h"
+
+enum { SWEEP_KEYS = 8 };
+
+typedef struct SweepRun {
+  char *id;          // owned: name of the directory in runs/
+  Status status;     // why it could not be read
+  RunRecord record;
+  Settings settings;
+  int group;         // -1: could not be read
+} SweepRun;
+
+typedef struct SweepGroup {
+  const char *value[SWEEP_KEYS]; // borrowed, of the sweep's keys; "–" where a run has no such key
+  char *label;                   // owned: the values, joined
+  int runs, evaluated;
+} SweepGroup;
+
+typedef struct Sweep {
+  int runs, groups, keys, patterns;
+  SweepRun *run;          // owned, by id
+  SweepGroup *group;      // owned, by their values
+  char *key[SWEEP_KEYS];  // owned: the keys in which runs differ, run.seed apart; at most SWEEP_KEYS
+  int keys_left_out;      // more keys differ than fit: groups tell them apart no longer
+  char **pattern;         // owned: names of all patterns evaluated, most modalities first
+} Sweep;
+
+/// Reads DIR/runs/*. A run that cannot be read is listed with its reason and fails nothing. EXIT_NO_INPUT without a single run.
+Status sweep_read(Sweep *sweep, const char *dir);
+void sweep_free(Sweep *sweep);
+
+/// Mean of a score over the seeds of a group, with the 95 % interval of the mean by Student's t; low and high are NaN below two seeds.
+Summary sweep_pattern(const Sweep *sweep, int group, const char *pattern, int score);
+Summary sweep_rate(const Sweep *sweep, int group, const char *withheld, double rate, int score);
+
+#endif
