@@ -20,7 +20,8 @@ enum {
   MFCC_HOP = 512,
   MFCC_BANDS = 128,
   MFCC_FRAMES_MOST = (WAV_SAMPLES_MOST + MFCC_STRIDE - 1) / MFCC_STRIDE / MFCC_HOP + 1,
-  LOGMEL_WINDOW = 256
+  LOGMEL_WINDOW = 256,
+  LOGMEL_HOP = 160
 };
 static const double pi = 3.14159265358979323846;
 
@@ -193,13 +194,27 @@ void audio_mfcc(float *out, Audio *audio, const int16_t *samples, int count) {
     }
 }
 
+/// The first sample up to which half of the energy has come; silence has it in its middle. Exact: 2^19 squares below
+/// 2^31.
+static int energy_middle(const int16_t *samples, int count) {
+  int64_t all = 0, sum = 0;
+  for (int i = 0; i < count; i++)
+    all += (int64_t)samples[i] * samples[i];
+  for (int i = 0; i < count && all > 0; i++) {
+    sum += (int64_t)samples[i] * samples[i];
+    if (2 * sum >= all)
+      return i;
+  }
+  return (count - 1) / 2;
+}
+
 void audio_logmel(float *out, Audio *audio, const int16_t *samples, int count) {
   REQUIRE(count >= 1 && count <= WAV_SAMPLES_MOST, "%d samples", count);
+  int middle = energy_middle(samples, count);
   for (int t = 0; t < LOGMEL_SIDE; t++) {
-    // floor(t (count - 1) / (side - 1) + 1/2) in whole numbers
-    int middle = (int)(((int64_t)2 * t * (count - 1) + LOGMEL_SIDE - 1) / (2 * (LOGMEL_SIDE - 1)));
+    int begin = middle + (2 * t - LOGMEL_SIDE + 1) * LOGMEL_HOP / 2 - LOGMEL_WINDOW / 2;
     for (int k = 0; k < LOGMEL_WINDOW; k++) {
-      int i = middle + k - LOGMEL_WINDOW / 2;
+      int i = begin + k;
       audio->logmel.work[k] = i >= 0 && i < count ? samples[i] / 32768.0 : 0;
     }
     bands_decibel(audio->decibel + t * LOGMEL_SIDE, &audio->logmel);

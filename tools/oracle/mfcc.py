@@ -70,9 +70,10 @@ def mfcc(samples):
 
 def logmel(samples):
     """[32, 32]: bands x times."""
-    padded = np.pad(samples.astype(np.float64) / 32768, 128)
-    middles = [(2 * t * (len(samples) - 1) + 31) // 62 for t in range(32)]
-    frames = np.stack([padded[m : m + 256] for m in middles])
+    energy = np.cumsum(samples.astype(np.int64) ** 2)
+    middle = np.searchsorted(2 * energy, energy[-1]) if energy[-1] else (len(samples) - 1) // 2
+    padded = np.pad(samples.astype(np.float64) / 32768, 3000)
+    frames = np.stack([padded[b : b + 256] for b in 3000 + middle - 31 * 80 - 128 + 160 * np.arange(32)])
     power = np.abs(np.fft.rfft(frames * scipy.signal.get_window("hann", 256, fftbins=True))) ** 2
     loud = decibel(power @ triangles(50, 4000, 32, 256, 8000, False).T).T
     return np.maximum(loud - loud.max(), -60)
