@@ -49,7 +49,7 @@ typedef struct EncoderConfig {
   IntList channels; // cnn: channels of its stages, each two 3x3 convolutions, norm, activation, then 2x2 max-pool
   ActivationType activation;
   bool norm;      // mlp: layer norm behind each hidden layer; cnn: batch norm
-  double dropout; // behind each hidden layer of mlp; before the last layer of cnn
+  double dropout;          // mlp: behind each hidden layer; cnn: before the last; below 0: as published for lenet, snet
 } EncoderConfig;
 
 typedef struct ModalityConfig {

@@ -11,9 +11,8 @@ static bool sound(const Reader *reader, const char *path) { return !reader->wron
 static const Node *at(const Reader *reader, const char *path) { return node_toward(reader->root, path); }
 
 static void check_run_name(Reader *reader) {
-  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
   const char *name = reader->config->run.name;
-  if (strspn(name, letters) != strlen(name) || *name == '.' || *name == '-')
+  if (strspn(name, run_name_letters) != strlen(name) || *name == '.' || *name == '-')
     tree_complain(
         reader->tree, at(reader, "run.name"),
         "run.name is \"%.60s\"; letters, digits, '.', '_' and '-' are wanted, with a letter, digit or '_' in front",
@@ -28,21 +27,24 @@ static void check_fusion(Reader *reader) {
   if (!sound(reader, "fusion.type") || !sound(reader, "modalities.*.encoder.type") ||
       !sound(reader, "modalities.*.encoder.out"))
     return;
-  int width = config->modalities ? encoder_width(&config->modality[0].encoder) : 0;
-  for (int i = 1; i < config->modalities; i++) {
-    int other = encoder_width(&config->modality[i].encoder);
-    if (other == width)
+  const ModalityConfig *first = NULL; // whose width is written; that of `auto` depends on the data
+  for (int i = 0; i < config->modalities; i++) {
+    const ModalityConfig *other = &config->modality[i];
+    if (!other->encoder.out)
       continue;
-    tree_complain(
-        reader->tree, at(reader, "fusion.type"),
-        "fusion.type %s needs vectors of one width, but %s has %d and %s has %d; give both the same encoder.out",
-        attention ? "attention" : "sum", config->modality[0].name, width, config->modality[i].name, other);
-    return;
+    if (first && other->encoder.out != first->encoder.out) {
+      tree_complain(
+          reader->tree, at(reader, "fusion.type"),
+          "fusion.type %s needs vectors of one width, but %s has %d and %s has %d; give all the same encoder.out",
+          attention ? "attention" : "sum", first->name, first->encoder.out, other->name, other->encoder.out);
+      return;
+    }
+    first = other;
   }
-  if (attention && config->modalities && sound(reader, "fusion.heads") && width % config->fusion.heads)
+  if (attention && first && sound(reader, "fusion.heads") && first->encoder.out % config->fusion.heads)
     tree_complain(reader->tree, at(reader, "fusion.heads"),
                   "fusion.heads is %d, which does not divide the width %d of the vectors; change one of them",
-                  config->fusion.heads, width);
+                  config->fusion.heads, first->encoder.out);
 }
 
 static void check_method(Reader *reader) {

@@ -28,7 +28,7 @@ typedef struct Key {
   double least, most;           // bounds of the number, of each item, or of the length of a text or word
   bool above_least, below_most; // that bound itself is outside
   int fewest, longest;          // lists: number of items
-  const char *word;             // whole numbers: stands for 0, which is else outside (auto, all)
+  const char *word;             // stands for 0 (whole numbers) or -1, which is else outside: auto, all
   const char *const *choices;   // NULL at the end
   const char *standard;         // the default in YAML; NULL: computed, or there is none
   const char *standard_text;    // …and then what to say about it

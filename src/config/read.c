@@ -8,6 +8,8 @@
 
 enum { NAME_SHOWN = 60 };
 
+const char run_name_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
 int config_modality(const Config *config, const char *name) {
   for (int i = 0; i < config->modalities; i++)
     if (!strcmp(config->modality[i].name, name))
@@ -120,10 +122,9 @@ static void read_section(Reader *reader, const Node *map, const char *pattern, c
       read_entry(reader, node, pattern, shown, modality);
 }
 
+/// As in a data container (which has slashes in paths, as keys have dots and lists have commas), and no star.
 static bool is_modality_name(const char *name) {
-  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-  size_t length = strlen(name);
-  return length >= 1 && length < NAME_MOST && *name != '-' && strspn(name, letters) == length;
+  return *name && strlen(name) < NAME_MOST && text_printable(name) && !strpbrk(name, " /.,=*");
 }
 
 /// Fills in names and their number, so that other keys can be read by them.
@@ -141,8 +142,9 @@ static void declare_modalities(Reader *reader) {
   for (const Node *node = map->child; node; node = node->next) {
     Config *config = reader->config;
     if (!is_modality_name(node->key))
-      tree_complain(reader->tree, node, "modalities.%.*s: a name has 1 to 47 letters, digits, _ and -", NAME_SHOWN,
-                    node->key);
+      tree_complain(reader->tree, node,
+                    "modalities.%.*s is no name; 1 to 47 bytes without '/', '.', ',', '=', '*' and spaces would be one",
+                    NAME_SHOWN, node->key);
     else if (config->modalities == MODALITIES_MOST) {
       tree_complain(reader->tree, node, "modalities has more than %d names; leave some out", MODALITIES_MOST);
       return;
@@ -182,27 +184,21 @@ static void fill_run_name(Config *config) {
   const char *dot = strrchr(stem, '.');
   size_t length = dot ? (size_t)(dot - stem) : strlen(stem), at = 0;
   for (size_t i = 0; i < length && at + 1 < sizeof config->run.name; i++)
-    config->run.name[at++] = is_modality_name((char[]){'a', stem[i], 0}) || stem[i] == '.' ? stem[i] : '-';
-  if (!at)
+    config->run.name[at++] = strchr(run_name_letters, stem[i]) ? stem[i] : '-';
+  if (!at || config->run.name[0] == '-')
     text_print(config->run.name, sizeof config->run.name, "run");
 }
 
-int encoder_width(const EncoderConfig *encoder) {
-  enum { USUAL = 64, LENET = 160, SNET = 320 };
-  if (encoder->out)
-    return encoder->out;
-  return encoder->type == ENCODER_LENET ? LENET : encoder->type == ENCODER_SNET ? SNET : USUAL;
-}
-
 static void fill_computed(Config *config) {
+  enum { USUAL_WIDTH = 64 };
   if (!*config->run.name)
     fill_run_name(config);
   if (!*config->run.out)
     text_print(config->run.out, sizeof config->run.out, "runs/%s", config->run.name);
   for (int i = 0; i < config->modalities; i++) {
     EncoderConfig *encoder = &config->modality[i].encoder;
-    if (encoder->type != ENCODER_LENET && encoder->type != ENCODER_SNET)
-      encoder->out = encoder_width(encoder);
+    if (!encoder->out && encoder->type != ENCODER_LENET && encoder->type != ENCODER_SNET)
+      encoder->out = USUAL_WIDTH;
   }
 }
 

@@ -26,7 +26,7 @@ void value_print(FILE *to, const Config *config, const Key *key, const void *fie
 /// Complains about values that are right one by one and wrong together.
 void check_contradictions(Reader *reader);
 
-/// The width that an encoder's vector will have, with `out` resolved.
-int encoder_width(const EncoderConfig *encoder);
+/// What the name of a run is made of; it does not begin with '.' or '-'.
+extern const char run_name_letters[];
 
 #endif

@@ -200,10 +200,10 @@ char *scalar_print(const char *text) {
 static void print_node(FILE *to, const Node *node) {
   if (node->kind == NODE_SCALAR) {
     ScalarKind kind = scalar_kind(node);
-    char *text =
-        kind == SCALAR_TEXT ? scalar_print(node->text) : text_format("%s", kind == SCALAR_NULL ? "null" : node->text);
-    fputs(text, to);
-    free(text);
+    if (kind == SCALAR_TEXT)
+      print_scalar(to, node->text);
+    else
+      fputs(kind == SCALAR_NULL ? "null" : node->text, to);
     return;
   }
   fputc(node->kind == NODE_LIST ? '[' : '{', to);

@@ -294,11 +294,6 @@ Status tree_set(Tree *tree, const char *assignment, int number) {
                   assignment);
     return STATUS_OK;
   }
-  for (const char *c = assignment; c < sign; c++)
-    if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f) {
-      tree_complain(tree, &place, "a key with a character that keys do not have; write --set key.path=value");
-      return STATUS_OK;
-    }
   Status status = yaml_build(&value, tree, sign + 1, (int64_t)strlen(sign + 1), number);
   if (status.code == EXIT_CONFIG) { // has its place already
     char *complaint = complaint_make(tree, number, 1, 1);

@@ -43,6 +43,10 @@ static bool inside(const Key *key, double value) {
 
 /// The number of a scalar, if it is one and inside the bounds of the key; false after a complaint.
 static bool read_number(Reader *reader, const Key *key, double *value, const Node *node, const char *shown) {
+  if (key->word && node->kind == NODE_SCALAR && !strcmp(node->text, key->word)) {
+    *value = -1;
+    return true;
+  }
   ScalarKind kind = node->kind == NODE_SCALAR ? scalar_kind(node) : SCALAR_TEXT;
   if (kind != SCALAR_WHOLE && kind != SCALAR_NUMBER) {
     complain_kind(reader, key, node, shown, number_advice(node));
@@ -382,7 +386,10 @@ void value_print(FILE *to, const Config *config, const Key *key, const void *fie
     fprintf(to, "%llu", (unsigned long long)*(const uint64_t *)field);
     break;
   case KEY_NUMBER:
-    print_number(to, *(const double *)field);
+    if (key->word && *(const double *)field < 0)
+      fputs(key->word, to);
+    else
+      print_number(to, *(const double *)field);
     break;
   case KEY_BOOL:
     fputs(*(const bool *)field ? "true" : "false", to);
