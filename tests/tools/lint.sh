@@ -61,6 +61,7 @@ if command -v shellcheck >/dev/null; then planted tools/bad '#!/bin/bash\nrm $1/
 
 # What only looks like a violation is left alone.
 printf '%s\n' '// assert(x), strcpy(a, b) and rank == 0 in a comment' \
+  '// A property of the process.' 'static int abandoned;' '' \
   'const char *f(int ranks) { return ranks > 0 ? "system(rank == 0)" : ""; }' >"$scratch/$c"
 if [[ $(lint) != "$clean" ]]; then
   echo "an innocent line is blamed:"
