@@ -1,0 +1,81 @@
+// Explicit basis reallocation. For every modality i
+//     u_i = fbar_i(x_i)          the original encoder
+//     g_i(x) = h_i(u_i)          a latent of one width L for all modalities
+//     f_i(x) = h_i^-1(g_i(x))    feeds the fusion instead of u_i
+//     psi(g_i(x)) -> m logits    one discriminator, to tell which modality a latent came from
+// with  L_md = sum_i mean CE(psi(g_i(x)), i)   and   L_sem = CE(yhat, y):
+//     psi  descends L_md,   g_i (fbar_i and h_i) descends L_sem - weight L_md,   h_i^-1 and phi descend L_sem.
+// One backward pass does all three: a gradient reversal stands between g_i and psi.
+// Chaudhuri et al., "A Closer Look at Multimodal Representation Collapse", ICML 2025, sections 3.4 and C.1;
+// the reversal and the schedule of `dann`: Ganin et al., JMLR 2016.
+#include "base/text.h"
+#include "method/method.h"
+#include "model/encoder.h"
+#include "model/fusion.h"
+
+#include <math.h>
+
+static void named_path(char path[PARAMETER_PATH], const char *prefix, const char *name) {
+  REQUIRE(text_print(path, PARAMETER_PATH, "%s/%s", prefix, name), "a path is too long: %s/%s", prefix, name);
+}
+
+// x_i -> u_i -> g_i, and psi behind a reversal. What travels to the fusion is the latent.
+static void build_encoder(EncoderStage *stage, const Config *config, int i, const DatasetModality *modality) {
+  const EbrConfig *ebr = &config->method.ebr;
+  Graph *graph = stage->graph;
+  char path[PARAMETER_PATH];
+  Value u = encoder_build(graph, &stage->input, &config->modality[i], modality);
+  named_path(path, "factor", config->modality[i].name);
+  Value latent = encoder_mlp(graph, u, &ebr->factor, ebr->latent, path);
+  stage->output = latent;
+  Value which = encoder_mlp(graph, graph_reverse(graph, latent), &ebr->discriminator, config->modalities, "discriminator");
+  stage->index = graph_input_labels(graph);
+  stage->loss[stage->losses++] =
+      (StageLoss){"discriminator", graph_cross_entropy(graph, which, stage->index), 1, COUNT_PRESENT};
+}
+
+void ebr_build(Stages *stages, const Dataset *dataset) {
+  const Config *config = stages->config;
+  const EbrConfig *ebr = &config->method.ebr;
+  FusionStage *fusion = &stages->fusion;
+  Value z[MODALITIES_MOST];
+  for (int i = 0; i < stages->modalities; i++) {
+    build_encoder(&stages->encoder[i], config, i, &dataset->modality[i]);
+    fusion->input[i] = graph_input(fusion->graph, (Shape){1, {ebr->latent}});
+    fusion->mask[i] = graph_input(fusion->graph, (Shape){1, {1}});
+    char path[PARAMETER_PATH];
+    named_path(path, "inverse", config->modality[i].name);
+    int width = encoder_width(&config->modality[i], &dataset->modality[i]);
+    Value f = encoder_mlp(fusion->graph, fusion->input[i], &ebr->inverse, width, path);
+    // h^-1 of a zero latent is its bias: a modality that is not there must still enter as zeros.
+    z[i] = fusion_fill(fusion->graph, config, i, graph_multiply(fusion->graph, f, fusion->mask[i]), fusion->mask[i]);
+    stages->cost[i] += (double)width * ebr->latent * 4;
+    stages->fusion_cost += (double)width * ebr->latent * 2;
+  }
+  stages_fuse(stages, z);
+}
+
+void ebr_schedule(Stages *stages, const Progress *progress) {
+  const EbrConfig *ebr = &stages->config->method.ebr;
+  double reversed = ebr->weight, discriminator = 1, semantic = 1;
+  int64_t half = ebr->period > 0 ? progress->epoch / ebr->period % 2 : 1;
+  if (ebr->schedule == ADVERSARIAL_INTERLEAVE) // blocks of L_sem only, then of both
+    discriminator = half == 0 ? 0 : 1;
+  if (ebr->schedule == ADVERSARIAL_ALTERNATE) { // blocks of L_sem only, then of L_md only
+    discriminator = half == 0 ? 0 : 1;
+    semantic = half == 0 ? 1 : 0;
+  }
+  if (ebr->schedule == ADVERSARIAL_DANN) {
+    double p = ((double)progress->epoch + (double)progress->batch / (double)progress->batches) / (double)progress->epochs;
+    reversed *= 2 / (1 + exp(-10 * p)) - 1;
+  }
+  if (progress->stopped) {
+    discriminator = 0;
+    semantic = 1;
+  }
+  for (int i = 0; i < stages->modalities; i++) {
+    stages->encoder[i].loss[0].weight = discriminator;
+    graph_reverse_weight(stages->encoder[i].graph, reversed);
+  }
+  stages->fusion.loss[0].weight = semantic;
+}

@@ -1,0 +1,66 @@
+#include "method/method.h"
+
+#include "model/encoder.h"
+#include "model/fusion.h"
+
+#include <string.h>
+
+void stages_fuse(Stages *stages, const Value *z) {
+  FusionStage *fusion = &stages->fusion;
+  Graph *graph = fusion->graph;
+  fusion->logits = fusion_build(graph, stages->config, z, fusion->mask, stages->outputs, &fusion->representation);
+  fusion->labels = graph_input_labels(graph);
+  Value loss = stages->binary ? graph_binary_cross_entropy(graph, fusion->logits, fusion->labels)
+                              : graph_cross_entropy(graph, fusion->logits, fusion->labels);
+  fusion->loss[fusion->losses++] = (StageLoss){"semantic", loss, 1, COUNT_LABELLED};
+}
+
+static void seed_losses(Graph *graph, const StageLoss *loss, int losses) {
+  for (int k = 0; k < losses; k++)
+    graph_seed(graph, loss[k].value);
+}
+
+Status stages_open(Stages *stages, const Config *config, const Dataset *dataset) {
+  *stages = (Stages){.config = config, .modalities = config->modalities};
+  stages->binary = dataset->task[0].binary;
+  stages->outputs = stages->binary ? 1 : dataset->task[0].classes;
+  int representation[MODALITIES_MOST];
+  for (int i = 0; i < config->modalities; i++) {
+    TRY(encoder_check(&config->modality[i], &dataset->modality[i]));
+    representation[i] = encoder_width(&config->modality[i], &dataset->modality[i]);
+    stages->cost[i] = encoder_cost(&config->modality[i], &dataset->modality[i]);
+  }
+  TRY(fusion_check(config, representation));
+  stages->fusion_cost = fusion_cost(config, representation, stages->outputs);
+  for (int i = 0; i < config->modalities; i++)
+    stages->encoder[i] = (EncoderStage){.graph = graph_open(&stages->parameters, &stages->state), .labels = -1, .index = -1};
+  stages->fusion.graph = graph_open(&stages->parameters, &stages->state);
+  if (config->method.type == METHOD_KD)
+    return status_error(EXIT_CONFIG, "method.type: kd is not in this version; use vanilla or ebr");
+  if (config->method.type == METHOD_EBR)
+    ebr_build(stages, dataset);
+  else
+    vanilla_build(stages, dataset);
+  for (int i = 0; i < config->modalities; i++) {
+    EncoderStage *encoder = &stages->encoder[i];
+    stages->width[i] = (int)graph_width(encoder->graph, encoder->output);
+    graph_seed(encoder->graph, encoder->output);
+    seed_losses(encoder->graph, encoder->loss, encoder->losses);
+    graph_want_gradient(stages->fusion.graph, stages->fusion.input[i]);
+  }
+  seed_losses(stages->fusion.graph, stages->fusion.loss, stages->fusion.losses);
+  return STATUS_OK;
+}
+
+void stages_close(Stages *stages) {
+  for (int i = 0; i < stages->modalities; i++)
+    graph_close(stages->encoder[i].graph);
+  graph_close(stages->fusion.graph);
+  parameters_free(&stages->parameters);
+  parameters_free(&stages->state);
+}
+
+void stages_schedule(Stages *stages, const Progress *progress) {
+  if (stages->config->method.type == METHOD_EBR)
+    ebr_schedule(stages, progress);
+}
