@@ -1,0 +1,50 @@
+#ifndef TRAIN_STEP_H
+#define TRAIN_STEP_H
+/// One step as data sees it: encoders, regroup, fusion, losses, and back. All memory is taken by step_open.
+#include "comm/grid.h"
+#include "comm/sums.h"
+#include "config/config.h"
+#include "data/dataset.h"
+#include "method/method.h"
+#include "train/batch.h"
+
+typedef struct Step Step;
+
+/// What a modality's inputs are shifted and scaled by (data.standardize): (x - mean) * factor. NULL arrays: nothing.
+typedef struct Standard {
+  float *mean[DATASET_MODALITIES], *factor[DATASET_MODALITIES]; // borrowed [width]
+} Standard;
+
+/// Collective. Everything passed is borrowed until step_close. class_weight [classes] or NULL. training: plan gradients too.
+Status step_open(Step **step, const Config *config, Stages *stages, const Dataset *dataset, const Grid *grid, Sums *sums,
+                 const Standard *standard, const float *class_weight, float *state, bool training);
+void step_close(Step *step);
+
+/// Collective. Forward only: logits of this rank's rows of the batch [rows here, outputs], which begin at row *first of the batch.
+const float *step_predict(Step *step, const Batch *batch, int *first, int *rows);
+
+/// Collective. Forward and backward; this rank's gradients stand in the sums' blocks afterwards. Sums of losses are added to the accumulators.
+void step_gradients(Step *step, const Batch *batch, const Progress *progress);
+
+/// Accumulated sums of each loss by slice, and of correct predictions and counts, since step_reset: [step_accumulators][slices]; only this
+/// rank's slices of its stages are ever non-zero, so arrays of all ranks may be added. `count` stands beside each: known everywhere.
+int step_accumulators(const Step *step);
+const char *step_accumulator_name(const Step *step, int k); // "semantic", "discriminator/image"; the last is "correct"
+double *step_accumulated(Step *step);                       // [accumulators, slices]
+double *step_counted(Step *step);                           // [accumulators] rows, or weights, that the sums run over
+void step_reset(Step *step);
+
+/// Bytes that step_open takes on a rank of this grid, graphs included.
+size_t step_bytes(const Config *config, const Stages *stages, const Dataset *dataset, const Grid *grid, int rank, bool training);
+
+/// The list of stages for sums_open; arrays in it live as long as `table`.
+typedef struct StageTable {
+  SumStage stage[MODALITIES_MOST + 1];
+  int stages;
+  int *parameter;
+  int64_t *offset;
+} StageTable;
+Status stage_table_open(StageTable *table, const Stages *stages);
+void stage_table_close(StageTable *table);
+
+#endif

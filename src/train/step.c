@@ -1,0 +1,349 @@
+// encoders:  z_i = f_i(x_i)              on the modality's ranks, rows that show it
+// regroup:   z_i -> every rank's own rows
+// fusion:    logits = g(phi(z_1 … z_m)), losses
+// backward:  the same in reverse; the adjoint of regroup carries dz_i home
+#include "train/step.h"
+
+#include "base/memory.h"
+#include "train/gather.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct Step {
+  const Config *config;
+  Stages *stages;
+  const Dataset *dataset;
+  const Grid *grid;
+  Sums *sums;
+  const Standard *standard;
+  const float *class_weight;
+  float *state;
+  bool training;
+  int encoder_room, fusion_room;
+  Rows encoder_rows[MODALITIES_MOST]; // of the modalities that are ours
+  Rows fusion_rows;
+  float *compact[MODALITIES_MOST];    // z_i of our fusion rows, when they come from elsewhere
+  float *full[MODALITIES_MOST], *mask[MODALITIES_MOST]; // inputs of the fusion stage
+  float *received[MODALITIES_MOST];   // where this batch's compact z_i stand
+  double *accumulated, *counted;
+  int accumulators;
+  char name[MODALITIES_MOST * STAGE_LOSSES + STAGE_LOSSES + 1][DATASET_NAME + 32];
+};
+
+static bool ours(const Grid *grid, int modality) { return grid->group_of[modality] == grid->group; }
+
+// Most rows that slices [first, end) of `total` can hold in a batch of at most `batch` rows.
+static int rows_most(int first, int end, int total, int batch) {
+  return (int)(((int64_t)(end - first) * batch + total - 1) / total) + (end > first);
+}
+
+static void rooms(const Grid *grid, int rank, int batch, int *encoder, int *fusion) {
+  int first, end;
+  grid_encoder_slices(grid, rank / grid->groups, &first, &end);
+  *encoder = rows_most(first, end, grid->slices, batch);
+  grid_fusion_slices(grid, rank, &first, &end);
+  *fusion = rows_most(first, end, grid->slices, batch);
+}
+
+static Status take_stage_memory(Step *step) {
+  const Stages *stages = step->stages;
+  int threads = step->config->grid.threads;
+  rooms(step->grid, step->grid->rank, step->config->data.batch, &step->encoder_room, &step->fusion_room);
+  for (int i = 0; i < stages->modalities; i++) {
+    size_t width = (size_t)stages->width[i];
+    if (ours(step->grid, i)) {
+      TRY(graph_plan(stages->encoder[i].graph, step->encoder_room, step->training, threads));
+      TRY(rows_open(&step->encoder_rows[i], step->encoder_room, &step->dataset->modality[i]));
+    }
+    if (step->grid->groups > 1)
+      TRY(memory_take((void **)&step->compact[i], (size_t)step->fusion_room * width, sizeof(float), "received representations"));
+    TRY(memory_take((void **)&step->full[i], (size_t)step->fusion_room * width, sizeof(float), "fusion inputs"));
+    TRY(memory_take((void **)&step->mask[i], (size_t)step->fusion_room, sizeof(float), "fusion masks"));
+  }
+  TRY(graph_plan(stages->fusion.graph, step->fusion_room, step->training, threads));
+  return rows_open(&step->fusion_rows, step->fusion_room, NULL);
+}
+
+static void name_accumulators(Step *step) {
+  const Stages *stages = step->stages;
+  for (int k = 0; k < stages->fusion.losses; k++)
+    snprintf(step->name[step->accumulators++], sizeof step->name[0], "%s", stages->fusion.loss[k].name);
+  for (int i = 0; i < stages->modalities; i++)
+    for (int k = 0; k < stages->encoder[i].losses; k++)
+      snprintf(step->name[step->accumulators++], sizeof step->name[0], "%s/%s", stages->encoder[i].loss[k].name,
+               step->config->modality[i].name);
+  snprintf(step->name[step->accumulators++], sizeof step->name[0], "correct");
+}
+
+Status step_open(Step **result, const Config *config, Stages *stages, const Dataset *dataset, const Grid *grid, Sums *sums,
+                 const Standard *standard, const float *class_weight, float *state, bool training) {
+  Step *step;
+  *result = NULL;
+  TRY(comm_agree(grid->comm, memory_take((void **)&step, 1, sizeof *step, "the step")));
+  *step = (Step){.config = config, .stages = stages, .dataset = dataset, .grid = grid, .sums = sums, .standard = standard,
+                 .class_weight = class_weight, .state = state, .training = training};
+  *result = step;
+  name_accumulators(step);
+  size_t cells = (size_t)step->accumulators * (size_t)grid->slices;
+  TRY(comm_agree(grid->comm, memory_take((void **)&step->accumulated, cells, sizeof(double), "the loss sums")));
+  TRY(comm_agree(grid->comm, memory_take((void **)&step->counted, (size_t)step->accumulators, sizeof(double), "the loss sums")));
+  return comm_agree(grid->comm, take_stage_memory(step));
+}
+
+void step_close(Step *step) {
+  if (!step)
+    return;
+  for (int i = 0; i < step->stages->modalities; i++) {
+    rows_close(&step->encoder_rows[i]);
+    free(step->compact[i]);
+    free(step->full[i]);
+    free(step->mask[i]);
+  }
+  rows_close(&step->fusion_rows);
+  free(step->accumulated);
+  free(step->counted);
+  free(step);
+}
+
+static Pass pass_of(const Step *step, const Rows *rows, uint32_t epoch, bool training, bool fusion) {
+  return (Pass){.parameters = sums_parameters(step->sums),
+                .state = step->state,
+                .rows = rows->count,
+                .slices = rows->slices,
+                .sample = rows->sample,
+                .seed = step->config->run.seed,
+                .epoch = epoch,
+                .training = training,
+                .threads = step->config->grid.threads,
+                .pool = step->grid->ranks == 1 ? NULL : fusion ? grid_pool_fusion : grid_pool_encoder,
+                .pool_user = (void *)step->grid};
+}
+
+static void forward_encoders(Step *step, const Batch *batch, uint32_t epoch, bool training) {
+  int first, end;
+  grid_encoder_slices(step->grid, step->grid->shard, &first, &end);
+  for (int i = 0; i < step->stages->modalities; i++) {
+    if (!ours(step->grid, i))
+      continue;
+    EncoderStage *encoder = &step->stages->encoder[i];
+    Rows *rows = &step->encoder_rows[i];
+    rows_select(rows, batch, i, first, end);
+    rows_labels(rows, step->dataset->task[0].labels, i);
+    graph_bind(encoder->graph, encoder->input, rows_inputs(rows, &step->dataset->modality[i], step->standard->mean[i], step->standard->factor[i]));
+    if (encoder->labels >= 0)
+      graph_bind(encoder->graph, encoder->labels, rows->label);
+    if (encoder->index >= 0)
+      graph_bind(encoder->graph, encoder->index, rows->index);
+    Pass pass = pass_of(step, rows, epoch, training, false);
+    graph_forward(encoder->graph, &pass);
+  }
+}
+
+// z_i of our rows, compact, into full rows with zeros where the modality is missing. With nothing missing no copy is made.
+static void spread(Step *step, const Batch *batch, int i) {
+  const FusionStage *fusion = &step->stages->fusion;
+  int first = step->fusion_rows.first, rows = step->fusion_rows.count, at = 0;
+  size_t width = (size_t)step->stages->width[i];
+  const uint8_t *keep = batch->keep + (size_t)first * (size_t)batch->modalities + (size_t)i;
+  float *full = step->full[i];
+  for (int r = 0; r < rows; r++) {
+    bool there = keep[(size_t)r * (size_t)batch->modalities];
+    step->mask[i][r] = there;
+    at += there;
+  }
+  if (at == rows)
+    full = step->received[i];
+  else
+    for (int r = rows - 1; r >= 0; r--)
+      if (step->mask[i][r] != 0)
+        memcpy(full + (size_t)r * width, step->received[i] + (size_t)--at * width, width * sizeof(float));
+      else
+        memset(full + (size_t)r * width, 0, width * sizeof(float));
+  graph_bind(fusion->graph, fusion->input[i], full);
+  graph_bind(fusion->graph, fusion->mask[i], step->mask[i]);
+}
+
+static void forward_fusion(Step *step, const Batch *batch, uint32_t epoch, bool training) {
+  FusionStage *fusion = &step->stages->fusion;
+  float *home[MODALITIES_MOST];
+  int first, end;
+  for (int i = 0; i < step->stages->modalities; i++) {
+    home[i] = ours(step->grid, i) ? graph_data(step->stages->encoder[i].graph, step->stages->encoder[i].output) : NULL;
+    step->received[i] = step->compact[i];
+  }
+  exchange_regroup(step->grid, step->received, home, step->stages->width, &batch->table);
+  grid_fusion_slices(step->grid, step->grid->rank, &first, &end);
+  rows_select(&step->fusion_rows, batch, -1, first, end);
+  rows_labels(&step->fusion_rows, step->dataset->task[0].labels, 0);
+  for (int i = 0; i < step->stages->modalities; i++)
+    spread(step, batch, i);
+  graph_bind(fusion->graph, fusion->labels, step->fusion_rows.label);
+  Pass pass = pass_of(step, &step->fusion_rows, epoch, training, true);
+  graph_forward(fusion->graph, &pass);
+}
+
+const float *step_predict(Step *step, const Batch *batch, int *first, int *rows) {
+  forward_encoders(step, batch, 0, false);
+  forward_fusion(step, batch, 0, false);
+  *first = step->fusion_rows.first;
+  *rows = step->fusion_rows.count;
+  return graph_data(step->stages->fusion.graph, step->stages->fusion.logits);
+}
+
+static double weight_of(const Step *step, int32_t label) {
+  return label < 0 ? 0 : step->class_weight ? step->class_weight[label] : 1;
+}
+
+// What the mean of a loss divides by: rows of the whole batch, which every rank can count.
+static double count_rows(const Step *step, const Batch *batch, LossCount count, int modality) {
+  if (count == COUNT_PRESENT)
+    return batch->table.begin[modality][batch->slices];
+  double sum = 0;
+  for (int r = 0; r < batch->rows; r++)
+    if (modality < 0 || batch->keep[(size_t)r * (size_t)batch->modalities + (size_t)modality])
+      sum += weight_of(step, step->dataset->task[0].labels[batch->sample[r]]);
+  return sum;
+}
+
+// d objective / d loss_row = weight * class weight / count; the loss itself goes to accumulator k.
+static void seed_loss(Step *step, const Batch *batch, Graph *graph, const StageLoss *loss, const Rows *rows, int modality, int k) {
+  double count = count_rows(step, batch, loss->count, modality);
+  float *seed = graph_gradient(graph, loss->value);
+  const float *value = graph_data(graph, loss->value);
+  for (int s = 0; s < rows->slices.count; s++) {
+    double sum = 0;
+    for (int r = rows->slices.row[s]; r < rows->slices.row[s + 1]; r++) {
+      double weight = loss->count == COUNT_LABELLED ? weight_of(step, rows->label[r]) : 1;
+      seed[r] = count > 0 ? (float)(loss->weight * weight / count) : 0;
+      sum += weight * (double)value[r];
+    }
+    step->accumulated[(size_t)k * (size_t)step->grid->slices + (size_t)(rows->slices.first + s)] += sum;
+  }
+  step->counted[k] += count;
+}
+
+static void count_correct(Step *step, const Batch *batch) {
+  const Rows *rows = &step->fusion_rows;
+  int outputs = step->stages->outputs, k = step->accumulators - 1;
+  const float *logits = graph_data(step->stages->fusion.graph, step->stages->fusion.logits);
+  for (int s = 0; s < rows->slices.count; s++) {
+    double correct = 0;
+    for (int r = rows->slices.row[s]; r < rows->slices.row[s + 1]; r++) {
+      const float *row = logits + (size_t)r * (size_t)outputs;
+      int best = step->stages->binary ? row[0] > 0 : 0;
+      for (int c = 1; c < outputs; c++)
+        if (row[c] > row[best])
+          best = c;
+      correct += best == rows->label[r];
+    }
+    step->accumulated[(size_t)k * (size_t)step->grid->slices + (size_t)(rows->slices.first + s)] += correct;
+  }
+  for (int r = 0; r < batch->rows; r++)
+    step->counted[k] += step->dataset->task[0].labels[batch->sample[r]] >= 0;
+}
+
+static void backward(Step *step, const Graph *graph, const Pass *pass, int stage) {
+  const SliceNode *node;
+  SliceNode local[SLICE_NODES_MOST];
+  int nodes = sums_nodes(step->sums, stage, &node);
+  memcpy(local, node, sizeof local);
+  graph_backward((Graph *)graph, pass, sums_gradients(step->sums, stage), local, nodes);
+}
+
+// The gradient of the fusion inputs at the rows that show modality i, compact.
+static void collect(Step *step, const Batch *batch, int i, float *to) {
+  const FusionStage *fusion = &step->stages->fusion;
+  const float *gradient = graph_gradient(fusion->graph, fusion->input[i]);
+  size_t width = (size_t)step->stages->width[i];
+  (void)batch;
+  for (int r = 0, at = 0; r < step->fusion_rows.count; r++)
+    if (step->mask[i][r] != 0)
+      memcpy(to + (size_t)at++ * width, gradient + (size_t)r * width, width * sizeof(float));
+}
+
+void step_gradients(Step *step, const Batch *batch, const Progress *progress) {
+  Stages *stages = step->stages;
+  uint32_t epoch = (uint32_t)progress->epoch;
+  stages_schedule(stages, progress);
+  forward_encoders(step, batch, epoch, true);
+  forward_fusion(step, batch, epoch, true);
+  int k = 0;
+  for (int j = 0; j < stages->fusion.losses; j++)
+    seed_loss(step, batch, stages->fusion.graph, &stages->fusion.loss[j], &step->fusion_rows, -1, k++);
+  count_correct(step, batch);
+  Pass pass = pass_of(step, &step->fusion_rows, epoch, true, true);
+  backward(step, stages->fusion.graph, &pass, stages->modalities);
+  float *here[MODALITIES_MOST], *home[MODALITIES_MOST];
+  for (int i = 0; i < stages->modalities; i++) {
+    home[i] = ours(step->grid, i) ? graph_gradient(stages->encoder[i].graph, stages->encoder[i].output) : NULL;
+    here[i] = step->grid->groups > 1 ? step->compact[i] : home[i];
+    collect(step, batch, i, here[i]);
+  }
+  exchange_regroup_back(step->grid, home, here, stages->width, &batch->table);
+  for (int i = 0; i < stages->modalities; i++) {
+    const EncoderStage *encoder = &stages->encoder[i];
+    const Rows *rows = &step->encoder_rows[i];
+    for (int j = 0; j < encoder->losses; j++, k++)
+      if (ours(step->grid, i))
+        seed_loss(step, batch, encoder->graph, &encoder->loss[j], rows, i, k);
+      else
+        step->counted[k] += count_rows(step, batch, encoder->loss[j].count, i);
+    if (!ours(step->grid, i))
+      continue;
+    pass = pass_of(step, rows, epoch, true, false);
+    backward(step, encoder->graph, &pass, i);
+  }
+}
+
+int step_accumulators(const Step *step) { return step->accumulators; }
+const char *step_accumulator_name(const Step *step, int k) { return step->name[k]; }
+double *step_accumulated(Step *step) { return step->accumulated; }
+double *step_counted(Step *step) { return step->counted; }
+
+void step_reset(Step *step) {
+  memset(step->accumulated, 0, (size_t)step->accumulators * (size_t)step->grid->slices * sizeof(double));
+  memset(step->counted, 0, (size_t)step->accumulators * sizeof(double));
+}
+
+size_t step_bytes(const Config *config, const Stages *stages, const Dataset *dataset, const Grid *grid, int rank, bool training) {
+  int encoder_room, fusion_room;
+  rooms(grid, rank, config->data.batch, &encoder_room, &fusion_room);
+  size_t bytes = graph_bytes(stages->fusion.graph, fusion_room, training, config->grid.threads) + rows_bytes(fusion_room, NULL);
+  for (int i = 0; i < stages->modalities; i++) {
+    if (grid->group_of[i] == rank % grid->groups)
+      bytes += graph_bytes(stages->encoder[i].graph, encoder_room, training, config->grid.threads) +
+               rows_bytes(encoder_room, &dataset->modality[i]);
+    bytes += (size_t)fusion_room * (size_t)(stages->width[i] * (grid->groups > 1 ? 2 : 1) + 1) * sizeof(float);
+  }
+  return bytes;
+}
+
+static void describe(StageTable *table, int modality, const Graph *graph, int *at) {
+  int count = graph_parameters(graph);
+  for (int k = 0; k < count; k++) {
+    table->parameter[*at + k] = graph_parameter(graph, k);
+    table->offset[*at + k] = graph_gradient_offset(graph, k);
+  }
+  table->stage[table->stages++] =
+      (SumStage){modality, graph_gradient_size(graph), count, table->parameter + *at, table->offset + *at};
+  *at += count;
+}
+
+Status stage_table_open(StageTable *table, const Stages *stages) {
+  *table = (StageTable){0};
+  int all = graph_parameters(stages->fusion.graph), at = 0;
+  for (int i = 0; i < stages->modalities; i++)
+    all += graph_parameters(stages->encoder[i].graph);
+  TRY(memory_take((void **)&table->parameter, (size_t)all, sizeof(int), "the stage table"));
+  TRY(memory_take((void **)&table->offset, (size_t)all, sizeof(int64_t), "the stage table"));
+  for (int i = 0; i < stages->modalities; i++)
+    describe(table, i, stages->encoder[i].graph, &at);
+  describe(table, -1, stages->fusion.graph, &at);
+  return STATUS_OK;
+}
+
+void stage_table_close(StageTable *table) {
+  free(table->parameter);
+  free(table->offset);
+}
