@@ -18,4 +18,7 @@ void exchange_regroup(const Grid *grid, float **to, float *const *from, const in
 /// The adjoint: from[i] (as `to` above) goes back to the owner's to[i]. When nothing needs to move, to[i] is copied from from[i] unless equal.
 void exchange_regroup_back(const Grid *grid, float *const *to, float *const *from, const int *width, const RowTable *rows);
 
+/// Collective over all ranks. Every number of values[n] is 0 on all ranks but one; all get it.
+void exchange_collect(const Grid *grid, float *values, int64_t n);
+
 #endif

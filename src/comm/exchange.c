@@ -60,3 +60,10 @@ void exchange_regroup_back(const Grid *grid, float *const *to, float *const *fro
       memcpy(to[i], from[i], (size_t)count * (size_t)width[i] * sizeof(float));
   }
 }
+
+void exchange_collect(const Grid *grid, float *values, int64_t n) {
+  enum { PIECE = 1 << 24 };
+  if (grid->ranks > 1)
+    for (int64_t at = 0; at < n; at += PIECE)
+      MPI_Allreduce(MPI_IN_PLACE, values + at, (int)(n - at < PIECE ? n - at : PIECE), MPI_FLOAT, MPI_SUM, grid->comm->world);
+}

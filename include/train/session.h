@@ -1,0 +1,39 @@
+#ifndef TRAIN_SESSION_H
+#define TRAIN_SESSION_H
+/// Everything a run needs, opened in order: data, stages, grid, parameters, step. Training, evaluation and prediction share it.
+#include "comm/node.h"
+#include "train/optimizer.h"
+#include "train/step.h"
+
+typedef struct Session {
+  const Comm *comm;
+  Config config;
+  Dataset dataset;
+  NodeBlock block;      // the data set's big arrays and what is derived from them
+  Standard standard;
+  float *class_weight;  // owned [classes] or NULL
+  Stages stages;
+  Grid grid;
+  StageTable table;
+  Sums *sums;
+  float *state;         // owned, flat block of the state list
+  Step *step;
+  Batch batch;
+  bool has_block, has_grid, training;
+} Session;
+
+/// Collective. `file` replaces config->data.file when not NULL (evaluation on other data).
+Status session_open(Session *session, const Comm *comm, const Config *config, const char *file, bool training);
+void session_close(Session *session); // Collective
+
+/// Samples of a split that have a label, in order; owned (free). n becomes their number.
+Status session_samples(const Session *session, Split split, int64_t **sample, int64_t *n);
+
+/// What missingness.* of the config asks for in training, at an epoch.
+MaskProtocol session_train_mask(const Session *session, int64_t epoch);
+
+/// Opens structure only: config, data shapes, stages, and a grid for `ranks` ranks; for `plan` and --dry-run. No memory for training is taken.
+Status session_sketch(Session *session, const Config *config, int ranks);
+void session_sketch_close(Session *session);
+
+#endif

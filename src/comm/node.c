@@ -1,0 +1,39 @@
+#include "comm/node.h"
+
+#include <stdint.h>
+
+int node_rank(const Comm *comm) {
+  MPI_Comm node;
+  int rank;
+  MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+  MPI_Comm_rank(node, &rank);
+  MPI_Comm_free(&node);
+  return rank;
+}
+
+Status node_block_open(NodeBlock *block, const Comm *comm, size_t bytes) {
+  MPI_Aint size;
+  int unit;
+  void *base;
+  MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &block->node);
+  MPI_Comm_rank(block->node, &block->rank);
+  MPI_Win_allocate_shared(block->rank == 0 ? (MPI_Aint)(bytes + 64) : 0, 1, MPI_INFO_NULL, block->node, &base, &block->window);
+  MPI_Win_lock_all(MPI_MODE_NOCHECK, block->window);
+  MPI_Win_shared_query(block->window, 0, &size, &unit, &base);
+  block->memory = (void *)(((uintptr_t)base + 63) / 64 * 64);
+  return STATUS_OK;
+}
+
+void node_block_publish(NodeBlock *block) {
+  MPI_Win_sync(block->window);
+  MPI_Barrier(block->node);
+  MPI_Win_sync(block->window);
+}
+
+void node_block_share(NodeBlock *block, void *bytes, size_t size) { MPI_Bcast(bytes, (int)size, MPI_BYTE, 0, block->node); }
+
+void node_block_close(NodeBlock *block) {
+  MPI_Win_unlock_all(block->window);
+  MPI_Win_free(&block->window);
+  MPI_Comm_free(&block->node);
+}
