@@ -33,6 +33,8 @@ const char *step_accumulator_name(const Step *step, int k); // "semantic", "disc
 double *step_accumulated(Step *step);                       // [accumulators, slices]
 double *step_counted(Step *step);                           // [accumulators] rows, or weights, that the sums run over
 void step_reset(Step *step);
+/// After a checkpoint put the sums of all ranks into step_accumulated: forgets those that other ranks will go on adding to.
+void step_keep_own(Step *step);
 
 /// Bytes that step_open takes on a rank of this grid, graphs included.
 size_t step_bytes(const Config *config, const Stages *stages, const Dataset *dataset, const Grid *grid, int rank, bool training);

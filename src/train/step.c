@@ -306,6 +306,25 @@ void step_reset(Step *step) {
   memset(step->counted, 0, (size_t)step->accumulators * sizeof(double));
 }
 
+static void keep_slices(Step *step, int k, bool mine, int first, int end) {
+  double *row = step->accumulated + (size_t)k * (size_t)step->grid->slices;
+  for (int s = 0; s < step->grid->slices; s++)
+    if (!mine || s < first || s >= end)
+      row[s] = 0;
+}
+
+void step_keep_own(Step *step) {
+  int first, end, k = 0;
+  grid_fusion_slices(step->grid, step->grid->rank, &first, &end);
+  for (int j = 0; j < step->stages->fusion.losses; j++)
+    keep_slices(step, k++, true, first, end);
+  keep_slices(step, step->accumulators - 1, true, first, end);
+  grid_encoder_slices(step->grid, step->grid->shard, &first, &end);
+  for (int i = 0; i < step->stages->modalities; i++)
+    for (int j = 0; j < step->stages->encoder[i].losses; j++)
+      keep_slices(step, k++, ours(step->grid, i), first, end);
+}
+
 size_t step_bytes(const Config *config, const Stages *stages, const Dataset *dataset, const Grid *grid, int rank, bool training) {
   int encoder_room, fusion_room;
   rooms(grid, rank, config->data.batch, &encoder_room, &fusion_room);

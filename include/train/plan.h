@@ -1,0 +1,25 @@
+#ifndef TRAIN_PLAN_H
+#define TRAIN_PLAN_H
+/// What a run will need before it is started: the grid, parameters, memory per rank, communication and an estimate of the step's time.
+#include "comm/comm.h"
+#include "config/config.h"
+
+typedef struct PlanRow {
+  int ranks, groups, shards;
+  double share;             // the busiest rank's share of the work of a step; 1/ranks is perfect
+  size_t bytes_rank;        // of the rank that needs most, data set aside
+  size_t bytes_node;        // data set and, in a window, parameters: once per node
+  size_t bytes_sent;        // by the busiest rank in a step
+  double step_seconds;      // at PLAN_RATE multiply-adds a second and rank
+} PlanRow;
+
+/// Predicts for `ranks` ranks. EXIT_CONFIG when there is no such grid. Local; opens the data file for its shapes only.
+Status plan_row(PlanRow *row, const Config *config, int ranks);
+
+/// Collective. Prints the rank map, parameters and memory for `ranks` ranks (train --dry-run).
+Status plan_print(const Comm *comm, const Config *config, int ranks, bool json);
+
+/// Collective. Prints one row per rank count (`rebasis plan`).
+Status plan_table(const Comm *comm, const Config *config, const int *ranks, int count, bool json);
+
+#endif

@@ -1,0 +1,21 @@
+#ifndef TRAIN_RUN_H
+#define TRAIN_RUN_H
+/// One training run, from an empty run directory or from its newest good checkpoint to evaluation.json.
+#include "comm/comm.h"
+#include "config/config.h"
+
+typedef struct RunOptions {
+  const char *out;            // run directory; NULL: config.run.out
+  const char *dump_gradients; // HDF5 file for the gradients of the first step (one rank only), or NULL
+  bool resume, json, quiet;
+} RunOptions;
+
+/// Collective. Trains, saves, evaluates. EXIT_AGAIN after an interruption, with a checkpoint saved; otherwise as status.h.
+/// What is printed and stored at the end: steps, parameters_xxh64, scores.
+Status run_train(const Comm *comm, const Config *config, const RunOptions *options);
+
+/// Collective. Opens a trained run: config from RUN/config.yaml (overrides applied), best.h5 where the run chose by a metric, else the newest checkpoint.
+struct Session;
+Status run_open(struct Session *session, const Comm *comm, const char *dir, const char *data, const char *const *overrides, int count);
+
+#endif

@@ -1,0 +1,79 @@
+#include "cli/command.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "data/dataset.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int environment_number(const char *const *names, int count) {
+  for (int i = 0; i < count; i++) {
+    const char *text = getenv(names[i]);
+    int64_t value;
+    if (text && text_to_int64(text, &value))
+      return (int)value;
+  }
+  return 0;
+}
+
+int launcher_rank(void) {
+  static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+  return environment_number(names, 3);
+}
+
+int launcher_local_rank(void) {
+  static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID", "MPI_LOCALRANKID"};
+  return environment_number(names, 3);
+}
+
+int words_count(const char **words) {
+  int count = 0;
+  while (words && words[count])
+    count++;
+  return count;
+}
+
+static void print_help(poptContext context, const char *usage, const char *example) {
+  if (launcher_rank() != 0)
+    return;
+  poptSetOtherOptionHelp(context, usage);
+  poptPrintHelp(context, stdout, 0);
+  printf("\nExample:\n%s", example);
+}
+
+Status options_parse(int argc, const char **argv, const struct poptOption *table, const char *usage, const char *example,
+                     CommonOptions *common, OptionTaker take, void *state, const char ***words, bool *done) {
+  struct poptOption shared[] = {{"help", 'h', POPT_ARG_NONE, &common->help, 0, "show this text", NULL},
+                                {"quiet", 'q', POPT_ARG_NONE, &common->quiet, 0, "say nothing but results and errors", NULL},
+                                {"verbose", 'v', POPT_ARG_NONE, &common->verbose, 0, "say more", NULL},
+                                POPT_TABLEEND};
+  struct poptOption all[] = {{NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)table, 0, "Options:", NULL},
+                             {NULL, 0, POPT_ARG_INCLUDE_TABLE, shared, 0, "Everywhere:", NULL},
+                             POPT_TABLEEND};
+  char name[64];
+  text_print(name, sizeof name, "rebasis %s", argv[0]);
+  poptContext context = poptGetContext(name, argc, argv, all, 0);
+  int option;
+  *done = false;
+  while ((option = poptGetNextOpt(context)) > 0) {
+    char *text = poptGetOptArg(context);
+    Status status = take ? take(state, option, text ? text : "") : STATUS_OK;
+    free(text);
+    if (status.code)
+      return status;
+  }
+  if (option < -1)
+    return status_error(EXIT_USAGE, "%s: %s: %s; see rebasis %s --help", argv[0], poptBadOption(context, POPT_BADOPTION_NOALIAS),
+                        poptStrerror(option), argv[0]);
+  if (common->help) {
+    print_help(context, usage, example);
+    *done = true;
+  }
+  *words = poptGetArgs(context);
+  log_init(launcher_rank(), common->quiet ? LOG_QUIET : common->verbose ? LOG_VERBOSE : LOG_NORMAL);
+  return STATUS_OK;
+}
+
+Status data_probe(const char *file) { return launcher_local_rank() == 0 ? dataset_probe(file) : STATUS_OK; }

@@ -1,0 +1,87 @@
+#include "cli/command.h"
+
+#include "config/config.h"
+#include "train/interrupt.h"
+#include "train/plan.h"
+#include "train/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_SET = 1, SETS_MOST = 256 };
+
+typedef struct TrainState {
+  CommonOptions common;
+  Config config;
+  const char *set[SETS_MOST];
+  int sets, dry_run, print_config, config_help, resume, json;
+  char *out, *dump;
+  Status probe;
+} TrainState;
+
+static Status take(void *user, int option, const char *text) {
+  TrainState *state = user;
+  if (option == OPTION_SET) {
+    if (state->sets == SETS_MOST)
+      return status_error(EXIT_USAGE, "train: more than %d --set; write them into the configuration", SETS_MOST);
+    state->set[state->sets++] = strdup(text);
+  }
+  return STATUS_OK;
+}
+
+static Status prepare(int argc, const char **argv, void **result, bool *done) {
+  TrainState *state = calloc(1, sizeof *state);
+  REQUIRE(state, "out of memory");
+  *result = state;
+  const struct poptOption table[] = {
+      {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "override one key, as in --set optimizer.learning_rate=0.01", "KEY.PATH=VALUE"},
+      {"out", 'o', POPT_ARG_STRING, &state->out, 0, "run directory (default: run.out of the configuration)", "DIR"},
+      {"resume", 0, POPT_ARG_NONE, &state->resume, 0, "go on from the newest good checkpoint, if there is one", NULL},
+      {"dry-run", 0, POPT_ARG_NONE, &state->dry_run, 0, "print the rank map, parameters and memory, and stop", NULL},
+      {"print-config", 0, POPT_ARG_NONE, &state->print_config, 0, "print the resolved configuration and stop", NULL},
+      {"config-help", 0, POPT_ARG_NONE, &state->config_help, 0, "list every key with its type, default and meaning, and stop", NULL},
+      {"dump-gradients", 0, POPT_ARG_STRING, &state->dump, 0, "write the first step's gradients to an HDF5 file (one rank)", "FILE.h5"},
+      {"json", 0, POPT_ARG_NONE, &state->json, 0, "print the summary as JSON", NULL},
+      POPT_TABLEEND};
+  const char **words;
+  TRY(options_parse(argc, argv, table, "CONFIG.yaml",
+                    "  mpirun -np 4 rebasis train configs/avmnist.yaml --set run.seed=2 --out runs/seed2\n"
+                    "  rebasis train configs/avmnist.yaml --out runs/seed2 --resume\n",
+                    &state->common, take, state, &words, done));
+  if (*done)
+    return STATUS_OK;
+  if (state->config_help) {
+    char *text = config_help();
+    if (launcher_rank() == 0)
+      printf("%s", text);
+    free(text);
+    *done = true;
+    return STATUS_OK;
+  }
+  if (words_count(words) != 1)
+    return status_error(EXIT_USAGE, "train: name one configuration file; see rebasis train --help");
+  TRY(config_read(&state->config, words[0], state->set, state->sets));
+  if (state->print_config) {
+    char *text = config_print(&state->config);
+    if (launcher_rank() == 0)
+      printf("%s", text);
+    free(text);
+    *done = true;
+    return STATUS_OK;
+  }
+  state->probe = data_probe(state->config.data.file);
+  interrupt_install();
+  return STATUS_OK;
+}
+
+static Status run(const Comm *comm, void *user) {
+  TrainState *state = user;
+  TRY(comm_agree(comm, state->probe));
+  if (state->dry_run)
+    return plan_print(comm, &state->config, comm->ranks, state->json);
+  RunOptions options = {state->out, state->dump, state->resume, state->json, state->common.quiet};
+  return run_train(comm, &state->config, &options);
+}
+
+const Command command_train = {"train", "train one run", prepare, run};

@@ -1,0 +1,156 @@
+#include "train/plan.h"
+
+#include "train/session.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+// Measured on two machines: what a rank holds before any model (MPI, HDF5, BLAS, their buffers), and a rank's multiply-adds a second.
+enum { PROCESS_BYTES = 44 << 20 };
+static const double PLAN_RATE = 4e10;
+
+static size_t rank_bytes(const Session *session, int rank, bool window) {
+  const Config *config = &session->config;
+  const Parameters *parameters = &session->stages.parameters;
+  size_t moments = config->optimizer.type == OPTIMIZER_SGD ? 1 : 2;
+  return PROCESS_BYTES + step_bytes(config, &session->stages, &session->dataset, &session->grid, rank, true) +
+         sums_bytes(&session->grid, parameters, session->table.stage, session->table.stages, rank, window) +
+         (size_t)session->stages.state.size * sizeof(float) +
+         moments * (size_t)parameters->size / (size_t)session->grid.ranks * sizeof(float);
+}
+
+static size_t sent_bytes(const Session *session, int rank) {
+  const Grid *grid = &session->grid;
+  if (grid->ranks == 1)
+    return 0;
+  int first, end;
+  grid_encoder_slices(grid, rank / grid->groups, &first, &end);
+  double rows = (double)session->config.data.batch * (end - first) / grid->slices, bytes = 0;
+  for (int i = 0; i < session->config.modalities && grid->groups > 1; i++)
+    if (grid->group_of[i] == rank % grid->groups)
+      bytes += 2 * rows * session->stages.width[i] * sizeof(float) * (grid->groups - 1) / grid->groups;
+  double gradients = (double)session->table.stage[session->table.stages - 1].size;
+  for (int i = 0; i < session->config.modalities; i++)
+    if (grid->group_of[i] == rank % grid->groups)
+      gradients += (double)session->table.stage[i].size;
+  return (size_t)(bytes + (gradients + (double)session->stages.parameters.size) * sizeof(float) * (grid->ranks - 1) / grid->ranks);
+}
+
+static size_t data_bytes(const Session *session) {
+  size_t bytes = (size_t)session->dataset.samples * (1 + sizeof(int32_t) + (size_t)session->dataset.modalities);
+  for (int i = 0; i < session->dataset.modalities; i++)
+    bytes += dataset_bytes(&session->dataset, session->config.data.file, i);
+  return bytes;
+}
+
+static void fill_row(PlanRow *row, const Session *session) {
+  const Grid *grid = &session->grid;
+  bool window = strcmp(session->config.grid.window, "off") != 0;
+  double work = session->stages.fusion_cost;
+  *row = (PlanRow){.ranks = grid->ranks, .groups = grid->groups, .shards = grid->shards};
+  for (int i = 0; i < session->config.modalities; i++)
+    work += session->stages.cost[i];
+  row->share = grid_share(grid, session->stages.cost, session->stages.fusion_cost);
+  for (int rank = 0; rank < grid->ranks; rank++) {
+    size_t bytes = rank_bytes(session, rank, window), sent = sent_bytes(session, rank);
+    row->bytes_rank = bytes > row->bytes_rank ? bytes : row->bytes_rank;
+    row->bytes_sent = sent > row->bytes_sent ? sent : row->bytes_sent;
+  }
+  row->bytes_node = data_bytes(session);
+  row->step_seconds = 3 * work * session->config.data.batch * row->share / PLAN_RATE + (double)row->bytes_sent / 4e9;
+}
+
+Status plan_row(PlanRow *row, const Config *config, int ranks) {
+  Session session;
+  Status status = session_sketch(&session, config, ranks);
+  if (status.code == 0)
+    fill_row(row, &session);
+  session_sketch_close(&session);
+  return status;
+}
+
+static json_t *row_json(const PlanRow *row) {
+  return json_pack("{s:i, s:i, s:i, s:f, s:I, s:I, s:I, s:f}", "ranks", row->ranks, "modality_groups", row->groups, "data_shards",
+                   row->shards, "busiest_share", row->share, "bytes_per_rank", (json_int_t)row->bytes_rank, "bytes_per_node",
+                   (json_int_t)row->bytes_node, "bytes_sent_per_step", (json_int_t)row->bytes_sent, "step_seconds", row->step_seconds);
+}
+
+static double mib(size_t bytes) { return (double)bytes / (1 << 20); }
+
+static void print_map(const Session *session) {
+  const Grid *grid = &session->grid;
+  printf("%-5s %-6s %-6s %-12s %-12s %s\n", "rank", "group", "shard", "slices", "fuses", "encoders");
+  for (int rank = 0; rank < grid->ranks; rank++) {
+    int first, end, fusion_first, fusion_end;
+    char slices[32], fuses[32];
+    grid_encoder_slices(grid, rank / grid->groups, &first, &end);
+    grid_fusion_slices(grid, rank, &fusion_first, &fusion_end);
+    snprintf(slices, sizeof slices, "%d..%d", first, end - 1);
+    snprintf(fuses, sizeof fuses, fusion_first < fusion_end ? "%d..%d" : "none", fusion_first, fusion_end - 1);
+    printf("%-5d %-6d %-6d %-12s %-12s", rank, rank % grid->groups, rank / grid->groups, slices, fuses);
+    for (int i = 0; i < grid->modalities; i++)
+      if (grid->group_of[i] == rank % grid->groups)
+        printf(" %s", session->config.modality[i].name);
+    printf("\n");
+  }
+}
+
+static Status print_sketch(const Config *config, int ranks, bool json) {
+  Session session;
+  Status status = session_sketch(&session, config, ranks);
+  if (status.code == 0) {
+    PlanRow row;
+    fill_row(&row, &session);
+    if (json) {
+      json_t *object = row_json(&row);
+      json_object_set_new(object, "parameters", json_integer(parameters_number(&session.stages.parameters)));
+      json_dumpf(object, stdout, JSON_INDENT(1));
+      printf("\n");
+      json_decref(object);
+    } else {
+      print_map(&session);
+      for (int p = 0; p < session.stages.parameters.count; p++) {
+        const Parameter *it = &session.stages.parameters.item[p];
+        printf("%-48s %12lld\n", it->path, (long long)it->size);
+      }
+      printf("%-48s %12lld\n", "parameters", (long long)parameters_number(&session.stages.parameters));
+      printf("memory per rank %.1f MiB, data set once per node %.1f MiB, sent per rank and step %.2f MiB\n", mib(row.bytes_rank),
+             mib(row.bytes_node), mib(row.bytes_sent));
+    }
+  }
+  session_sketch_close(&session);
+  return status;
+}
+
+Status plan_print(const Comm *comm, const Config *config, int ranks, bool json) {
+  return comm_agree(comm, comm_is_root(comm) ? print_sketch(config, ranks, json) : STATUS_OK);
+}
+
+static Status print_table(const Config *config, const int *ranks, int count, bool json) {
+  json_t *rows = json_array();
+  Status status = STATUS_OK;
+  if (!json)
+    printf("%-6s %-8s %-14s %-16s %-16s %-18s %s\n", "ranks", "grid", "busiest share", "MiB per rank", "MiB per node", "MiB sent per step", "seconds per step");
+  for (int k = 0; k < count && status.code == 0; k++) {
+    PlanRow row;
+    status = plan_row(&row, config, ranks[k]);
+    if (status.code)
+      break;
+    if (json)
+      json_array_append_new(rows, row_json(&row));
+    else
+      printf("%-6d %dx%-6d %-14.3f %-16.1f %-16.1f %-18.2f %.2g\n", row.ranks, row.groups, row.shards, row.share, mib(row.bytes_rank),
+             mib(row.bytes_node), mib(row.bytes_sent), row.step_seconds);
+  }
+  if (json && status.code == 0) {
+    json_dumpf(rows, stdout, JSON_INDENT(1));
+    printf("\n");
+  }
+  json_decref(rows);
+  return status;
+}
+
+Status plan_table(const Comm *comm, const Config *config, const int *ranks, int count, bool json) {
+  return comm_agree(comm, comm_is_root(comm) ? print_table(config, ranks, count, json) : STATUS_OK);
+}

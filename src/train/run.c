@@ -1,0 +1,319 @@
+// for every epoch:  order = permutation(seed, epoch)
+//   for every batch:  gradients; sum, clip, update; save when asked to
+//   validation, early stop, best; a line in metrics.jsonl; checkpoint
+// then the evaluation under every missingness pattern and rate.
+#include "train/run.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "comm/watchdog.h"
+#include "train/dump.h"
+#include "train/evaluate.h"
+#include "train/interrupt.h"
+#include "train/metrics_log.h"
+#include "train/position.h"
+#include "train/progress_line.h"
+#include "train/run_files.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Run {
+  const Comm *comm;
+  const RunOptions *options;
+  const char *dir;
+  Session session;
+  Optimizer optimizer;
+  Position position;
+  RunLock lock;
+  MetricsLog log;
+  ProgressLine line;
+  int64_t *sample, *order, samples; // training samples and the epoch's order
+  double began, saved;              // clock of the start and of the last checkpoint
+  double epoch_began;
+  int64_t epoch_samples;            // seen in this process in this epoch
+  double norm, rate;
+  bool locked, interrupted;
+} Run;
+
+static bool has_split(const Session *session, Split split) {
+  for (int64_t r = 0; r < session->dataset.samples; r++)
+    if (session->dataset.split[r] == split && session->dataset.task[0].labels[r] >= 0)
+      return true;
+  return false;
+}
+
+static Status save(Run *run) {
+  watchdog_phase("write checkpoint", run->position.step);
+  TRY(comm_agree(run->comm, metrics_log_status(&run->log)));
+  run->position.metrics_bytes = run->log.bytes;
+  comm_share(run->comm, &run->position.metrics_bytes, sizeof run->position.metrics_bytes, 0);
+  run->saved = clock_seconds();
+  return position_save(&run->session, &run->optimizer, &run->position, run->dir);
+}
+
+// --- one epoch -------------------------------------------------------------------------------------------------------------
+
+static void shuffle(Run *run) {
+  const Config *config = &run->session.config;
+  RandomStream stream = {config->run.seed, RANDOM_SHUFFLE, (uint32_t)run->position.progress.epoch, 0};
+  if (config->data.shuffle)
+    random_permutation(run->order, run->samples, &stream);
+  for (int64_t k = 0; k < run->samples; k++)
+    run->order[k] = run->sample[config->data.shuffle ? run->order[k] : k];
+}
+
+enum { RIDER_INTERRUPT, RIDER_MINUTES, RIDERS };
+
+static Status one_step(Run *run, double *riders) {
+  Session *session = &run->session;
+  Progress *progress = &run->position.progress;
+  int64_t begin = progress->batch * session->config.data.batch, left = run->samples - begin;
+  int rows = (int)(left < session->config.data.batch ? left : session->config.data.batch);
+  MaskProtocol mask = session_train_mask(session, progress->epoch);
+  watchdog_phase("step", run->position.step + 1);
+  batch_make(&session->batch, &session->dataset, &mask, run->order + begin, rows);
+  step_gradients(session->step, &session->batch, progress);
+  double minutes = session->config.checkpoint.every_minutes;
+  riders[RIDER_INTERRUPT] = interrupt_seen();
+  riders[RIDER_MINUTES] = run->comm->rank == 0 && minutes > 0 && clock_seconds() - run->saved > 60 * minutes;
+  run->rate = optimizer_rate(&session->config, progress);
+  Status status = optimizer_step(&run->optimizer, session->sums, run->rate, run->position.step + 1, &run->norm, riders, RIDERS);
+  if (status.code)
+    return status;
+  if (run->options->dump_gradients && run->position.step == 0)
+    TRY(dump_gradients(session, run->options->dump_gradients));
+  run->position.step++;
+  progress->batch++;
+  run->epoch_samples += rows;
+  return STATUS_OK;
+}
+
+static Status after_step(Run *run, const double *riders) {
+  const Config *config = &run->session.config;
+  Progress *progress = &run->position.progress;
+  bool last = progress->batch == progress->batches;
+  bool steps = config->checkpoint.every_steps > 0 && run->position.step % config->checkpoint.every_steps == 0;
+  if (riders[RIDER_INTERRUPT] > 0) {
+    run->interrupted = true;
+    return last ? STATUS_OK : save(run); // at the end of an epoch the epoch is closed first
+  }
+  if ((steps || riders[RIDER_MINUTES] > 0) && !last)
+    TRY(save(run));
+  progress_line_show(&run->line, run->position.step, progress->batches * progress->epochs, progress->epoch, progress->epochs,
+                     (double)run->epoch_samples / fmax(1e-9, clock_seconds() - run->epoch_began));
+  return STATUS_OK;
+}
+
+static Status train_epoch(Run *run) {
+  Progress *progress = &run->position.progress;
+  shuffle(run);
+  run->epoch_began = clock_seconds();
+  run->epoch_samples = 0;
+  while (progress->batch < progress->batches && !run->interrupted) {
+    double riders[RIDERS];
+    TRY(one_step(run, riders));
+    TRY(after_step(run, riders));
+  }
+  return STATUS_OK;
+}
+
+// --- the end of an epoch ---------------------------------------------------------------------------------------------------
+
+static void log_training(Run *run) {
+  Step *step = run->session.step;
+  int accumulators = step_accumulators(step), slices = run->session.config.grid.slices;
+  double *all = malloc((size_t)(accumulators * slices) * sizeof *all), total = 0, seconds = clock_seconds() - run->epoch_began;
+  REQUIRE(all, "out of memory for loss sums");
+  memcpy(all, step_accumulated(step), (size_t)(accumulators * slices) * sizeof *all);
+  comm_gather_sums(run->comm, all, accumulators * slices);
+  metrics_log_begin(&run->log, run->position.step, run->position.progress.epoch, "train");
+  for (int k = 0; k < accumulators; k++) {
+    double sum = 0;
+    for (int s = 0; s < slices; s++)
+      sum += all[k * slices + s];
+    double mean = sum / step_counted(step)[k];
+    char key[96];
+    bool correct = k + 1 == accumulators;
+    snprintf(key, sizeof key, correct ? "accuracy" : "loss.%s", step_accumulator_name(step, k));
+    if (correct)
+      metrics_log_number(&run->log, "loss.total", total);
+    metrics_log_number(&run->log, key, mean);
+    total += correct || !isfinite(mean) ? 0 : mean;
+  }
+  metrics_log_number(&run->log, "learning_rate", run->rate);
+  metrics_log_number(&run->log, "gradient_norm", run->norm);
+  metrics_log_number(&run->log, "wall_s", clock_seconds() - run->began);
+  metrics_log_number(&run->log, "samples_per_s", (double)run->epoch_samples / fmax(1e-9, seconds));
+  metrics_log_end(&run->log);
+  log_info("epoch %lld/%lld  step %lld  train loss %.4f  %.0f samples/s", (long long)run->position.progress.epoch + 1,
+           (long long)run->position.progress.epochs, (long long)run->position.step, total, (double)run->epoch_samples / fmax(1e-9, seconds));
+  free(all);
+  step_reset(step);
+}
+
+static double chosen_metric(const char *metric, const Scores *scores) {
+  if (strstr(metric, "loss"))
+    return -scores->loss;
+  if (strstr(metric, "auroc"))
+    return scores->auroc;
+  if (strstr(metric, "auprc"))
+    return scores->auprc;
+  return scores->accuracy;
+}
+
+// The stop rule of EBR: without a better validation score for `patience` epochs the adversarial phase ends for good.
+static void judge_adversary(Run *run, double score) {
+  const Config *config = &run->session.config;
+  Position *position = &run->position;
+  if (config->method.type != METHOD_EBR || config->method.ebr.patience <= 0 || position->progress.stopped)
+    return;
+  if (isnan(position->adversary_best) || score > position->adversary_best) {
+    position->adversary_best = score;
+    position->adversary_left = config->method.ebr.patience;
+  } else if (--position->adversary_left <= 0) {
+    position->progress.stopped = true;
+    log_info("epoch %lld: the adversarial phase ends (no better validation score for %d epochs)", (long long)position->progress.epoch,
+             config->method.ebr.patience);
+  }
+}
+
+static Status validate(Run *run, bool *improved, bool *stop) {
+  const Config *config = &run->session.config;
+  Position *position = &run->position;
+  Scores scores;
+  MaskProtocol mask = {.kind = MASK_NONE, .seed = config->run.seed, .epoch = RANDOM_EVALUATION};
+  watchdog_phase("validation", position->step);
+  TRY(evaluate_split(&run->session, SPLIT_VALIDATION, &mask, &scores));
+  metrics_log_begin(&run->log, position->step, position->progress.epoch, "validation");
+  metrics_log_number(&run->log, "loss.total", scores.loss);
+  metrics_log_number(&run->log, "accuracy", scores.accuracy);
+  metrics_log_number(&run->log, "auroc", scores.auroc);
+  metrics_log_number(&run->log, "auprc", scores.auprc);
+  metrics_log_end(&run->log);
+  log_info("epoch %lld/%lld  validation loss %.4f  accuracy %.2f %%", (long long)position->progress.epoch + 1,
+           (long long)position->progress.epochs, scores.loss, 100 * scores.accuracy);
+  double score = chosen_metric(config->train.metric, &scores);
+  judge_adversary(run, score);
+  if (!strcmp(config->train.metric, "none"))
+    return STATUS_OK;
+  *improved = isnan(position->best) || score > position->best;
+  if (*improved) {
+    position->best = score;
+    position->best_epoch = position->progress.epoch;
+    position->patience_left = config->train.patience;
+  } else if (config->train.patience > 0 && --position->patience_left <= 0)
+    *stop = true;
+  return STATUS_OK;
+}
+
+static Status close_epoch(Run *run, bool *stop) {
+  const Config *config = &run->session.config;
+  Progress *progress = &run->position.progress;
+  bool improved = false;
+  log_training(run);
+  if (has_split(&run->session, SPLIT_VALIDATION))
+    TRY(validate(run, &improved, stop));
+  progress->epoch++;
+  progress->batch = 0;
+  bool due = config->checkpoint.every_epochs > 0 && progress->epoch % config->checkpoint.every_epochs == 0;
+  if (due || improved || *stop || run->interrupted || progress->epoch == progress->epochs)
+    TRY(save(run));
+  return improved ? checkpoint_mark_best(run->comm, run->dir, run->position.step) : STATUS_OK;
+}
+
+static Status train(Run *run) {
+  Progress *progress = &run->position.progress;
+  // Patience that has run out stays so after a resume: the run has stopped, not paused.
+  const Config *config = &run->session.config;
+  bool stop = config->train.patience > 0 && strcmp(config->train.metric, "none") && !isnan(run->position.best) && run->position.patience_left <= 0;
+  while (progress->epoch < progress->epochs && !stop && !run->interrupted) {
+    TRY(train_epoch(run));
+    if (progress->batch == progress->batches)
+      TRY(close_epoch(run, &stop));
+  }
+  progress_line_clear(&run->line);
+  return STATUS_OK;
+}
+
+// --- the beginning and the end of a run --------------------------------------------------------------------------------------
+
+static Status begin(Run *run) {
+  Session *session = &run->session;
+  const Config *config = &session->config;
+  Position *position = &run->position;
+  bool found = false;
+  TRY(comm_agree(run->comm, session_samples(session, SPLIT_TRAIN, &run->sample, &run->samples)));
+  if (run->samples == 0)
+    return status_error(EXIT_DATA, "%s: no training sample has a label; a split of 0 marks training samples", config->data.file);
+  TRY(comm_agree(run->comm, memory_take((void **)&run->order, (size_t)run->samples, sizeof(int64_t), "the order of samples")));
+  TRY(comm_agree(run->comm, optimizer_open(&run->optimizer, config, session->sums)));
+  *position = (Position){.best = NAN, .patience_left = config->train.patience, .adversary_best = NAN, .adversary_left = config->method.ebr.patience};
+  position->progress.batches = (run->samples + config->data.batch - 1) / config->data.batch;
+  position->progress.epochs = config->train.epochs;
+  TRY(rundir_lock(run->comm, run->dir, &run->lock));
+  run->locked = true;
+  TRY(run_files_begin(run->comm, config, run->dir, run->options->resume));
+  watchdog_phase("read checkpoint", 0);
+  if (run->options->resume)
+    TRY(position_load(session, &run->optimizer, position, run->dir, &found));
+  run->log.file = -1;
+  TRY(comm_agree(run->comm, comm_is_root(run->comm) ? metrics_log_open(&run->log, run->dir, position->metrics_bytes) : STATUS_OK));
+  if (found)
+    log_info("resumed at step %lld, epoch %lld of %lld", (long long)position->step, (long long)position->progress.epoch + 1, (long long)position->progress.epochs);
+  return found ? STATUS_OK : save(run);
+}
+
+static Status finish(Run *run, double trained) {
+  Session *session = &run->session;
+  uint64_t hash = parameters_hash(sums_parameters(session->sums), &session->stages.parameters);
+  TRY(comm_agree(run->comm, metrics_log_status(&run->log)));
+  TRY(run_files_end(run->comm, &run->session, run->dir, &(RunSummary){run->interrupted ? "interrupted" : "done", run->position.step,
+                    run->position.progress.epoch, hash, trained}, run->options->json));
+  if (run->interrupted)
+    return status_error(EXIT_AGAIN, "%s: interrupted at step %lld, saved; run again with --resume to go on", run->dir, (long long)run->position.step);
+  bool best = strcmp(session->config.train.metric, "none") && !isnan(run->position.best);
+  if (best) {
+    char file[PATH_MOST + 16];
+    snprintf(file, sizeof file, "%s/best.h5", run->dir);
+    TRY(position_load_model(session, file));
+  }
+  char report[PATH_MOST + 32];
+  snprintf(report, sizeof report, "%s/evaluation.json", run->dir);
+  watchdog_phase("evaluation", run->position.step);
+  EvaluationPlan plan = {.split = has_split(session, SPLIT_TEST) ? SPLIT_TEST : has_split(session, SPLIT_VALIDATION) ? SPLIT_VALIDATION : SPLIT_TRAIN,
+                         .patterns = true, .rates = session->config.missingness.evaluate};
+  return evaluate_run(session, &plan, report, !run->options->json && !run->options->quiet, false);
+}
+
+static Status train_inside(Run *run, const Config *config) {
+  TRY(session_open(&run->session, run->comm, config, NULL, true));
+  TRY(begin(run));
+  const Grid *grid = &run->session.grid;
+  log_info("%lld parameters, %lld training samples, %d ranks as %d modality groups x %d data shards, %d slices",
+           (long long)parameters_number(&run->session.stages.parameters), (long long)run->samples, run->comm->ranks, grid->groups,
+           grid->shards, grid->slices);
+  run->saved = run->began = clock_seconds();
+  progress_line_begin(&run->line, !run->options->quiet, run->position.step);
+  TRY(train(run));
+  return finish(run, clock_seconds() - run->began);
+}
+
+Status run_train(const Comm *comm, const Config *config, const RunOptions *options) {
+  Run run = {.comm = comm, .options = options, .dir = options->out ? options->out : config->run.out, .log = {.file = -1}};
+  if (options->dump_gradients && comm->ranks > 1)
+    return status_error(EXIT_USAGE, "--dump-gradients works on one rank; start the program without mpirun");
+  Status status = train_inside(&run, config);
+  metrics_log_close(&run.log);
+  optimizer_close(&run.optimizer);
+  session_close(&run.session);
+  free(run.sample);
+  free(run.order);
+  if (run.locked)
+    rundir_unlock(&run.lock);
+  return status;
+}

@@ -1,0 +1,93 @@
+#include "train/run_files.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "train/run.h"
+#include "train/position.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// Writes text to DIR/name through a temporary file.
+static Status write_text(const char *dir, const char *name, const char *text) {
+  char path[PATH_MOST + 64], temporary[PATH_MOST + 80];
+  snprintf(path, sizeof path, "%s/%s", dir, name);
+  snprintf(temporary, sizeof temporary, "%s.tmp", path);
+  int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (file < 0)
+    return status_error(EXIT_CANNOT_CREATE, "%s: cannot be created: %s", temporary, strerror(errno));
+  size_t length = strlen(text);
+  bool good = write(file, text, length) == (ssize_t)length && fsync(file) == 0;
+  good = close(file) == 0 && good;
+  if (!good || rename(temporary, path) != 0) {
+    unlink(temporary);
+    return status_error(EXIT_IO, "%s: cannot be written: %s", path, strerror(errno));
+  }
+  return STATUS_OK;
+}
+
+static Status begin(const Config *config, const char *dir, bool resume) {
+  char latest[PATH_MOST + 32];
+  struct stat info;
+  snprintf(latest, sizeof latest, "%s/checkpoints/latest", dir);
+  if (!resume && lstat(latest, &info) == 0)
+    return status_error(EXIT_CANNOT_CREATE, "%s: holds a run already; add --resume to go on with it, or choose another directory with --out", dir);
+  if (resume && lstat(latest, &info) == 0)
+    return STATUS_OK; // the configuration that the run began with stays
+  char *text = config_print(config);
+  Status status = write_text(dir, "config.yaml", text);
+  free(text);
+  return status;
+}
+
+Status run_files_begin(const Comm *comm, const Config *config, const char *dir, bool resume) {
+  return comm_agree(comm, comm_is_root(comm) ? begin(config, dir, resume) : STATUS_OK);
+}
+
+static Status end(const Session *session, const char *dir, const RunSummary *summary, bool print_json) {
+  char parameters[17], config[17], data[17], grid[16];
+  hash_text(parameters, summary->parameters_hash);
+  hash_text(config, config_hash(&session->config));
+  hash_text(data, dataset_identity(&session->dataset));
+  snprintf(grid, sizeof grid, "%dx%d", session->grid.groups, session->grid.shards);
+  json_t *root = json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:s, s:I, s:f, s:I}", "state", summary->state, "run", session->config.run.name,
+                           "step", (json_int_t)summary->step, "epoch", (json_int_t)summary->epoch, "parameters_xxh64", parameters,
+                           "config_xxh64", config, "data_xxh64", data, "ranks", session->comm->ranks, "grid", grid, "parameters",
+                           (json_int_t)parameters_number(&session->stages.parameters), "seconds", summary->seconds, "peak_bytes",
+                           (json_int_t)memory_peak());
+  REQUIRE(root, "run.json cannot be made");
+  char *text = json_dumps(root, JSON_INDENT(1));
+  json_decref(root);
+  Status status = write_text(dir, "run.json", text);
+  if (status.code == 0 && print_json)
+    printf("%s\n", text);
+  else if (status.code == 0)
+    printf("step %lld\nparameters_xxh64 %s\n", (long long)summary->step, parameters);
+  fflush(stdout);
+  free(text);
+  return status;
+}
+
+Status run_files_end(const Comm *comm, const Session *session, const char *dir, const RunSummary *summary, bool json) {
+  return comm_agree(comm, comm_is_root(comm) ? end(session, dir, summary, json) : STATUS_OK);
+}
+
+Status run_open(Session *session, const Comm *comm, const char *dir, const char *data, const char *const *overrides, int count) {
+  char path[PATH_MOST + 64];
+  Config config;
+  struct stat info;
+  *session = (Session){0};
+  snprintf(path, sizeof path, "%s/config.yaml", dir);
+  TRY(comm_agree(comm, config_read(&config, path, overrides, count)));
+  TRY(session_open(session, comm, &config, data, false));
+  snprintf(path, sizeof path, "%s/best.h5", dir);
+  if (!strcmp(config.train.metric, "none") || stat(path, &info) != 0)
+    snprintf(path, sizeof path, "%s/checkpoints/latest", dir);
+  return position_load_model(session, path);
+}

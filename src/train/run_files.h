@@ -1,0 +1,21 @@
+#ifndef TRAIN_RUN_FILES_H
+#define TRAIN_RUN_FILES_H
+/// config.yaml and run.json of a run directory, and what a run prints at its end.
+#include "comm/comm.h"
+#include "config/config.h"
+#include "train/session.h"
+
+typedef struct RunSummary {
+  const char *state; // "done" or "interrupted"
+  int64_t step, epoch;
+  uint64_t parameters_hash;
+  double seconds;
+} RunSummary;
+
+/// Collective. Writes config.yaml; refuses (EXIT_CANNOT_CREATE) a directory that holds checkpoints already unless `resume`.
+Status run_files_begin(const Comm *comm, const Config *config, const char *dir, bool resume);
+
+/// Collective. Writes run.json atomically and prints the summary to standard output, as JSON or as lines.
+Status run_files_end(const Comm *comm, const Session *session, const char *dir, const RunSummary *summary, bool json);
+
+#endif
