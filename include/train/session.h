@@ -9,8 +9,9 @@ typedef struct Session {
   const Comm *comm;
   Config config;
   Dataset dataset;
-  NodeBlock block;      // the data set's big arrays and what is derived from them
-  Standard standard;
+  NodeBlock block;      // the data set's big arrays
+  Standard standard;    // points into state
+  int standard_mean[MODALITIES_MOST], standard_deviation[MODALITIES_MOST]; // index in stages.state
   float *class_weight;  // owned [classes] or NULL
   Stages stages;
   Grid grid;

@@ -10,9 +10,9 @@
 
 typedef struct Step Step;
 
-/// What a modality's inputs are shifted and scaled by (data.standardize): (x - mean) * factor. NULL arrays: nothing.
+/// data.standardize: inputs become (x - mean) / deviation. NULL arrays: as they are.
 typedef struct Standard {
-  float *mean[DATASET_MODALITIES], *factor[DATASET_MODALITIES]; // borrowed [width]
+  float *mean[DATASET_MODALITIES], *deviation[DATASET_MODALITIES]; // borrowed [width]
 } Standard;
 
 /// Collective. Everything passed is borrowed until step_close. class_weight [classes] or NULL. training: plan gradients too.

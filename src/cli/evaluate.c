@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "base/random.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "train/evaluate.h"

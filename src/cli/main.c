@@ -60,7 +60,7 @@ int main(int argc, char **argv) {
       version_print();
     return EXIT_DONE;
   }
-  const Command *command;
+  const Command *command = NULL;
   void *state = NULL;
   bool done = false;
   Status status = find(argv[1], &command);

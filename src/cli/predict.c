@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include "base/memory.h"
+#include "base/random.h"
 #include "metrics/classification.h"
 #include "train/evaluate.h"
 #include "train/run.h"

@@ -310,9 +310,10 @@ const SumUnit *sums_units(const Sums *sums, int *units, int *first, int *end) {
 
 const float *sums_total(const Sums *sums, int unit) { return sums->unit_total[unit - sums->owner[sums->grid->rank]]; }
 
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static void add(float *restrict to, const float *a,
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static void add(float *to, const float *a,
                                                                                               const float *b, int n) {
-  for (int i = 0; i < n; i++)
+#pragma GCC ivdep
+  for (int i = 0; i < n; i++) // to may be a or b
     to[i] = a[i] + b[i];
 }
 

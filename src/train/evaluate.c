@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "metrics/classification.h"
 #include "metrics/ranking.h"
 #include "metrics/summary.h"
@@ -132,8 +133,6 @@ static json_t *scores_json(const Scores *scores) {
   set_number(object, "calibration_error", scores->calibration_error);
   return object;
 }
-
-static const char *split_name(Split split) { return split == SPLIT_TRAIN ? "train" : split == SPLIT_VALIDATION ? "validation" : "test"; }
 
 static json_t *names_shown(const Session *session, const bool *withheld) {
   json_t *names = json_array();

@@ -73,7 +73,7 @@ static const Bags *gather_bags(Rows *rows, const DatasetModality *modality) {
   return &rows->bags;
 }
 
-const void *rows_inputs(Rows *rows, const DatasetModality *modality, const float *mean, const float *factor) {
+const void *rows_inputs(Rows *rows, const DatasetModality *modality, const float *mean, const float *deviation) {
   if (modality->kind == KIND_CODES)
     return gather_bags(rows, modality);
   size_t width = (size_t)modality->width;
@@ -84,7 +84,7 @@ const void *rows_inputs(Rows *rows, const DatasetModality *modality, const float
       memcpy(to, from, width * sizeof(float));
     else
       for (size_t j = 0; j < width; j++)
-        to[j] = (from[j] - mean[j]) * factor[j];
+        to[j] = (from[j] - mean[j]) / deviation[j];
   }
   return rows->dense;
 }

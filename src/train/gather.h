@@ -27,7 +27,7 @@ size_t rows_bytes(int room, const DatasetModality *modality);
 void rows_select(Rows *rows, const Batch *batch, int modality, int first, int end);
 /// label[r] of each row, and index[r] = index.
 void rows_labels(Rows *rows, const int32_t *labels, int index);
-/// What graph_bind wants: floats [count, width], (x - mean) * factor when given, or Bags.
-const void *rows_inputs(Rows *rows, const DatasetModality *modality, const float *mean, const float *factor);
+/// What graph_bind wants: floats [count, width], (x - mean) / deviation when given, or Bags.
+const void *rows_inputs(Rows *rows, const DatasetModality *modality, const float *mean, const float *deviation);
 
 #endif

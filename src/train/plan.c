@@ -40,7 +40,7 @@ static size_t sent_bytes(const Session *session, int rank) {
 static size_t data_bytes(const Session *session) {
   size_t bytes = (size_t)session->dataset.samples * (1 + sizeof(int32_t) + (size_t)session->dataset.modalities);
   for (int i = 0; i < session->dataset.modalities; i++)
-    bytes += dataset_bytes(&session->dataset, session->config.data.file, i);
+    bytes += dataset_bytes(&session->dataset, i, NULL);
   return bytes;
 }
 

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "comm/watchdog.h"
 #include "train/dump.h"
 #include "train/evaluate.h"

@@ -1,7 +1,8 @@
 #include "train/session.h"
 
-#include "base/log.h"
 #include "base/memory.h"
+#include "base/random.h"
+#include "base/text.h"
 #include "data/standardize.h"
 
 #include <stdlib.h>
@@ -19,84 +20,88 @@ static Status open_dataset(Session *session, const char *file) {
   return STATUS_OK;
 }
 
-// Hands out pieces of the node's block in order.
+// Hands out pieces of the node's block in order, the same on every rank of the node.
 typedef struct Carver {
   char *at, *end;
 } Carver;
 
-static Status carve(void *user, void **piece, size_t bytes) {
-  Carver *carver = user;
-  size_t rounded = (bytes + 63) / 64 * 64;
-  REQUIRE(carver->at + rounded <= carver->end, "the data set is larger than announced");
-  *piece = carver->at;
-  carver->at += rounded;
-  return STATUS_OK;
-}
-
 static size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// Where a modality's arrays stand in the node's block: offsets are what ranks can tell each other, pointers are not.
-enum { ABSENT = -1 };
-typedef struct Places {
-  int64_t values, offsets, codes, times;
-} Places;
+static Status carve(void *user, void **piece, size_t bytes) {
+  Carver *carver = user;
+  REQUIRE(carver->at + rounded(bytes) <= carver->end, "the data set is larger than announced");
+  *piece = carver->at;
+  carver->at += rounded(bytes);
+  return STATUS_OK;
+}
 
-static int64_t place(const char *memory, const void *array) { return array ? (const char *)array - memory : ABSENT; }
-static void *at(char *memory, int64_t offset) { return offset == ABSENT ? NULL : memory + offset; }
-
-static Status load_arrays(Session *session, const char *file, Carver *carver) {
+static Status attach(Session *session, Carver *carver) {
   Dataset *dataset = &session->dataset;
+  dataset->take = carve;
   dataset->user = carver;
   for (int i = 0; i < dataset->modalities; i++)
-    TRY(dataset_load(dataset, file, i));
+    TRY(dataset_attach(dataset, i));
+  dataset->user = NULL;
   return STATUS_OK;
 }
 
-static Status standardize(Session *session, Carver *carver) {
-  const Dataset *dataset = &session->dataset;
-  for (int i = 0; i < dataset->modalities; i++) {
-    size_t row = (size_t)dataset->modality[i].width * sizeof(float);
-    if (!dataset->modality[i].values || dataset->modality[i].kind == KIND_SERIES)
-      continue;
-    TRY(carve(carver, (void **)&session->standard.mean[i], row));
-    TRY(carve(carver, (void **)&session->standard.factor[i], row));
-    TRY(standardize_modality(session->standard.mean[i], session->standard.factor[i], dataset, i));
-  }
+static Status fill(Session *session, const char *file) {
+  for (int i = 0; i < session->dataset.modalities; i++)
+    TRY(dataset_fill(&session->dataset, file, i));
   return STATUS_OK;
-}
-
-static void share_places(Session *session) {
-  Dataset *dataset = &session->dataset;
-  char *memory = session->block.memory;
-  for (int i = 0; i < dataset->modalities; i++) {
-    DatasetModality *it = &dataset->modality[i];
-    Places arrays = {place(memory, it->values), place(memory, it->offsets), place(memory, it->codes), place(memory, it->times)};
-    Places standard = {place(memory, session->standard.mean[i]), place(memory, session->standard.factor[i]), ABSENT, ABSENT};
-    node_block_share(&session->block, &arrays, sizeof arrays);
-    node_block_share(&session->block, &standard, sizeof standard);
-    it->values = at(memory, arrays.values);
-    it->offsets = at(memory, arrays.offsets);
-    it->codes = at(memory, arrays.codes);
-    it->times = at(memory, arrays.times);
-    session->standard.mean[i] = at(memory, standard.values);
-    session->standard.factor[i] = at(memory, standard.offsets);
-  }
 }
 
 static Status load(Session *session, const char *file) {
-  Dataset *dataset = &session->dataset;
-  size_t bytes = 0;
-  for (int i = 0; i < dataset->modalities; i++)
-    bytes += rounded(dataset_bytes(dataset, file, i)) + 4 * 64 + 2 * rounded((size_t)dataset->modality[i].width * sizeof(float));
+  size_t bytes = 0, block[4];
+  for (int i = 0; i < session->dataset.modalities; i++) {
+    dataset_bytes(&session->dataset, i, block);
+    for (int k = 0; k < 4; k++)
+      bytes += rounded(block[k]);
+  }
   TRY(node_block_open(&session->block, session->comm, bytes));
   session->has_block = true;
   Carver carver = {session->block.memory, (char *)session->block.memory + bytes};
-  dataset->take = carve; // on every rank: these arrays are never freed one by one
-  TRY(comm_agree(session->comm, session->block.rank == 0 ? load_arrays(session, file, &carver) : STATUS_OK));
-  TRY(comm_agree(session->comm, session->block.rank == 0 && session->config.data.standardize ? standardize(session, &carver) : STATUS_OK));
-  dataset->user = NULL;
+  TRY(comm_agree(session->comm, attach(session, &carver)));
+  TRY(comm_agree(session->comm, session->block.rank == 0 ? fill(session, file) : STATUS_OK));
   node_block_publish(&session->block);
-  share_places(session);
+  return STATUS_OK;
+}
+
+// Mean and deviation of the inputs are part of the model: they stand in the state list, so a checkpoint carries them to other data.
+static void declare_standard(Session *session) {
+  for (int i = 0; i < session->config.modalities && session->config.data.standardize; i++) {
+    const DatasetModality *modality = &session->dataset.modality[i];
+    char path[PARAMETER_PATH];
+    if (!modality_kind_dense(modality->kind))
+      continue;
+    text_print(path, sizeof path, "standard/%s/mean", modality->name);
+    session->standard_mean[i] = parameters_declare(&session->stages.state, path, (int[]){(int)modality->width}, 1, INIT_ZERO, 1);
+    text_print(path, sizeof path, "standard/%s/deviation", modality->name);
+    session->standard_deviation[i] = parameters_declare(&session->stages.state, path, (int[]){(int)modality->width}, 1, INIT_ONE, 1);
+  }
+}
+
+static Status measure_standard(Session *session) {
+  const Parameters *state = &session->stages.state;
+  for (int i = 0; i < session->config.modalities && session->config.data.standardize; i++) {
+    int64_t width = session->dataset.modality[i].width;
+    double *number;
+    if (!modality_kind_dense(session->dataset.modality[i].kind))
+      continue;
+    float *mean = session->state + state->item[session->standard_mean[i]].offset;
+    float *deviation = session->state + state->item[session->standard_deviation[i]].offset;
+    TRY(memory_take((void **)&number, 2 * (size_t)width, sizeof *number, "means and deviations"));
+    if (session->block.rank == 0)
+      standardize_measure(number, number + width, &session->dataset, i);
+    node_block_share(&session->block, number, 2 * (size_t)width * sizeof *number);
+    for (int64_t j = 0; j < width; j++) {
+      mean[j] = (float)number[j];
+      deviation[j] = (float)number[width + j];
+    }
+    free(number);
+    session->standard.mean[i] = mean;
+    session->standard.deviation[i] = deviation;
+  }
   return STATUS_OK;
 }
 
@@ -130,6 +135,7 @@ static Status choose_grid(Session *session, int ranks) {
 static Status take_state(Session *session) {
   TRY(memory_take((void **)&session->state, (size_t)session->stages.state.size, sizeof(float), "running statistics"));
   parameters_init(session->state, &session->stages.state, session->config.run.seed);
+  TRY(measure_standard(session));
   return batch_open(&session->batch, session->config.data.batch, session->config.modalities, session->config.grid.slices);
 }
 
@@ -142,6 +148,7 @@ Status session_open(Session *session, const Comm *comm, const Config *config, co
   TRY(load(session, file));
   TRY(comm_agree(comm, weigh_classes(session)));
   TRY(comm_agree(comm, stages_open(&session->stages, config, &session->dataset)));
+  declare_standard(session);
   TRY(comm_agree(comm, choose_grid(session, comm->ranks)));
   TRY(grid_open(&session->grid, comm));
   session->has_grid = true;

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "train/gather.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,7 +131,7 @@ static void forward_encoders(Step *step, const Batch *batch, uint32_t epoch, boo
     Rows *rows = &step->encoder_rows[i];
     rows_select(rows, batch, i, first, end);
     rows_labels(rows, step->dataset->task[0].labels, i);
-    graph_bind(encoder->graph, encoder->input, rows_inputs(rows, &step->dataset->modality[i], step->standard->mean[i], step->standard->factor[i]));
+    graph_bind(encoder->graph, encoder->input, rows_inputs(rows, &step->dataset->modality[i], step->standard->mean[i], step->standard->deviation[i]));
     if (encoder->labels >= 0)
       graph_bind(encoder->graph, encoder->labels, rows->label);
     if (encoder->index >= 0)
@@ -197,7 +198,7 @@ static double weight_of(const Step *step, int32_t label) {
 
 // What the mean of a loss divides by: rows of the whole batch, which every rank can count.
 static double count_rows(const Step *step, const Batch *batch, LossCount count, int modality) {
-  if (count == COUNT_PRESENT)
+  if (count == COUNT_PRESENT && modality >= 0)
     return batch->table.begin[modality][batch->slices];
   double sum = 0;
   for (int r = 0; r < batch->rows; r++)
