@@ -21,7 +21,7 @@ Status encoder_check(const ModalityConfig *config, const DatasetModality *modali
 Value encoder_build(Graph *graph, Value *input, const ModalityConfig *config, const DatasetModality *modality);
 
 /// d_i, the width of the representation.
-int encoder_width(const ModalityConfig *config, const DatasetModality *modality);
+int representation_width(const ModalityConfig *config, const DatasetModality *modality);
 
 /// Multiply-adds of a forward pass of one sample, about: for placing ranks and for `plan`.
 double encoder_cost(const ModalityConfig *config, const DatasetModality *modality);

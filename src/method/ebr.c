@@ -45,7 +45,7 @@ void ebr_build(Stages *stages, const Dataset *dataset) {
     fusion->mask[i] = graph_input(fusion->graph, (Shape){1, {1}});
     char path[PARAMETER_PATH];
     named_path(path, "inverse", config->modality[i].name);
-    int width = encoder_width(&config->modality[i], &dataset->modality[i]);
+    int width = representation_width(&config->modality[i], &dataset->modality[i]);
     Value f = encoder_mlp(fusion->graph, fusion->input[i], &ebr->inverse, width, path);
     // h^-1 of a zero latent is its bias: a modality that is not there must still enter as zeros.
     z[i] = fusion_fill(fusion->graph, config, i, graph_multiply(fusion->graph, f, fusion->mask[i]), fusion->mask[i]);

@@ -27,7 +27,7 @@ Status stages_open(Stages *stages, const Config *config, const Dataset *dataset)
   int representation[MODALITIES_MOST];
   for (int i = 0; i < config->modalities; i++) {
     TRY(encoder_check(&config->modality[i], &dataset->modality[i]));
-    representation[i] = encoder_width(&config->modality[i], &dataset->modality[i]);
+    representation[i] = representation_width(&config->modality[i], &dataset->modality[i]);
     stages->cost[i] = encoder_cost(&config->modality[i], &dataset->modality[i]);
   }
   TRY(fusion_check(config, representation));

@@ -106,7 +106,7 @@ static int flat_width(const EncoderConfig *config, const int shape[3]) {
   return 20 * ((shape[1] - 5) / 4 + 1) * ((shape[2] - 5) / 4 + 1);
 }
 
-int encoder_width(const ModalityConfig *config, const DatasetModality *modality) {
+int representation_width(const ModalityConfig *config, const DatasetModality *modality) {
   int shape[3];
   image_shape(modality, shape);
   if (config->encoder.out > 0 || (config->encoder.type != ENCODER_LENET && config->encoder.type != ENCODER_SNET))
