@@ -45,10 +45,10 @@ static inline void net_open(Net *net) {
   net->graph = graph_open(&net->parameters, &net->state);
 }
 
-/// Plans for the rows of the slices, draws parameters; the pass is a training pass of one thread over them.
-static inline void net_start(Net *net, const Slices *slices, bool training) {
+/// Plans for the rows of the slices, draws parameters; the pass goes over them.
+static inline void net_start_threads(Net *net, const Slices *slices, bool training, int threads) {
   int rows = slices->row[slices->count];
-  plan(net->graph, rows, training, 1);
+  plan(net->graph, rows, training, threads);
   net->block = take((size_t)net->parameters.size, sizeof *net->block);
   net->running = take((size_t)net->state.size, sizeof *net->running);
   net->running_start = take((size_t)net->state.size, sizeof *net->running);
@@ -60,8 +60,10 @@ static inline void net_start(Net *net, const Slices *slices, bool training) {
   parameters_init(net->running_start, &net->state, 7);
   memcpy(net->running, net->running_start, (size_t)net->state.size * sizeof *net->running);
   net->pass = (Pass){.parameters = net->block, .state = net->running, .rows = rows, .slices = *slices,
-                     .sample = net->sample, .seed = 5, .epoch = 2, .training = training, .threads = 1};
+                     .sample = net->sample, .seed = 5, .epoch = 2, .training = training, .threads = threads};
 }
+
+static inline void net_start(Net *net, const Slices *slices, bool training) { net_start_threads(net, slices, training, 1); }
 
 /// Backward into net->gradient: one block behind the other, one per node of the tree; returns their number.
 static inline int net_backward(Net *net, SliceNode node[SLICE_NODES_MOST]) {
