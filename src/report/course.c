@@ -12,7 +12,7 @@
 static bool by_epoch(const RunRecord *record) {
   for (int t = 0; t < record->tracks; t++)
     for (int i = 0; i < record->track[t].count; i++)
-      if (isnan(record->track[t].epoch[i]) || (i && !(record->track[t].epoch[i] > record->track[t].epoch[i - 1])))
+      if (isnan(record->track[t].done[i]) || (i && !(record->track[t].done[i] > record->track[t].done[i - 1])))
         return false;
   return true;
 }
@@ -42,7 +42,7 @@ static void draw_course(Page *page, const RunRecord *record, const char *title, 
   Plot plot = {
       .title = title,
       .caption = caption,
-      .x = {.label = by_epoch(record) ? "epoch" : "step of the optimiser", .low = NAN, .high = NAN},
+      .x = {.label = by_epoch(record) ? "epochs done" : "step of the optimiser", .low = NAN, .high = NAN},
       .y = {.label = unit, .scale = wide_range(series, count) ? AXIS_LOG : AXIS_LINEAR, .low = NAN, .high = NAN},
       .rule = NAN};
   plot_lines(page, &plot, series, count);
@@ -50,7 +50,7 @@ static void draw_course(Page *page, const RunRecord *record, const char *title, 
 
 static Series series_of(const RunRecord *record, const Track *track, const char *name) {
   return (Series){
-      .name = name, .points = track->count, .x = by_epoch(record) ? track->epoch : track->step, .y = track->value};
+      .name = name, .points = track->count, .x = by_epoch(record) ? track->done : track->step, .y = track->value};
 }
 
 // One plot of one metric, a line per split.

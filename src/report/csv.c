@@ -18,7 +18,7 @@ void csv_training(Page *page, const RunRecord *record) {
     for (int i = 0; i < record->track[t].count; i++) {
       const Track *track = &record->track[t];
       page_add(page, "%.0f,", track->step[i]);
-      value(page, track->epoch[i]);
+      value(page, track->done[i] - 1);
       page_add(page, ",");
       page_field(page, track->split);
       page_add(page, ",");

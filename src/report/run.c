@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const score_keys[SCORES] = {"accuracy", "auroc", "auprc", "loss"};
-const char *const score_names[SCORES] = {"Accuracy", "AUROC", "AUPRC", "Loss"};
+const char *const score_keys[SCORES] = {"accuracy", "auroc", "auprc", "loss", "macro_f1", "calibration_error"};
+const char *const score_names[SCORES] = {"Accuracy", "AUROC", "AUPRC", "Loss", "Macro F1", "Calibration error"};
 
 // The list with one more object of `size` bytes, zeroed, at its end.
 static void *grow(void *list, int *count, size_t size) {
@@ -64,12 +64,12 @@ static void track_add(Track *track, double step, double epoch, double value) {
     track->room = track->room ? 2 * track->room : 64;
     size_t bytes = (size_t)track->room * sizeof(double);
     track->step = realloc(track->step, bytes);
-    track->epoch = realloc(track->epoch, bytes);
+    track->done = realloc(track->done, bytes);
     track->value = realloc(track->value, bytes);
-    REQUIRE(track->step && track->epoch && track->value, "out of memory for %s", track->key);
+    REQUIRE(track->step && track->done && track->value, "out of memory for %s", track->key);
   }
   track->step[track->count] = step;
-  track->epoch[track->count] = epoch;
+  track->done[track->count] = epoch + 1;
   track->value[track->count++] = value;
 }
 
@@ -318,7 +318,7 @@ void run_free(RunRecord *record) {
     free(track->split);
     free(track->key);
     free(track->step);
-    free(track->epoch);
+    free(track->done);
     free(track->value);
   }
   for (int i = 0; i < record->facts; i++) {

@@ -11,10 +11,10 @@
 typedef struct Track {
   char *split, *key;       // owned
   int count, room;
-  double *step, *epoch, *value; // owned [count]; epoch NaN where the line had none
+  double *step, *done, *value; // owned [count]; done: epochs, that of the line included; NaN where it had none
 } Track;
 
-enum { SCORE_ACCURACY, SCORE_AUROC, SCORE_AUPRC, SCORE_LOSS, SCORES };
+enum { SCORE_ACCURACY, SCORE_AUROC, SCORE_AUPRC, SCORE_LOSS, SCORE_F1, SCORE_CALIBRATION, SCORES };
 extern const char *const score_keys[SCORES];  // as in evaluation.json
 extern const char *const score_names[SCORES]; // for people
 

@@ -29,7 +29,8 @@ static const char *interval_words(const RunRecord *record) {
     const Evaluated *row = i < record->patterns ? &record->pattern[i] : &record->rate[i - record->patterns];
     for (int s = 0; s < SCORES; s++)
       if (!isnan(row->low[s]))
-        return "Intervals are those of evaluation.json: 95 % by bootstrap over samples unless it says otherwise. ";
+        return "Intervals of accuracy hold 95 % (Wilson's score interval): what other test samples would change, not "
+               "other seeds. ";
   }
   return "evaluation.json holds no intervals. ";
 }
@@ -87,10 +88,10 @@ static void course_cards(Page *page, const RunRecord *record) {
   char value[24], what[96];
   if (best >= 0) {
     text_print(value, sizeof value, "%.3f", accuracy->value[best]);
-    if (isnan(accuracy->epoch[best]))
+    if (isnan(accuracy->done[best]))
       text_print(what, sizeof what, "best validation accuracy, at step %.0f", accuracy->step[best]);
     else
-      text_print(what, sizeof what, "best validation accuracy, in epoch %.0f", accuracy->epoch[best]);
+      text_print(what, sizeof what, "best validation accuracy, in epoch %.0f", accuracy->done[best]);
     card(page, value, what);
   }
   if (loss && loss->count) {
@@ -261,7 +262,8 @@ void section_missing(Page *page, const RunRecord *record) {
   if (!record->patterns && !record->rates)
     return;
   page_add(page, "<h2>When modalities are missing</h2>\n<p>%s</p>\n<div class=\"plots\">\n", interval_words(record));
-  for (int s = SCORE_ACCURACY; s <= SCORE_AUPRC; s++) {
+  // Of many classes the areas are averages that the table has; of two they are what matters.
+  for (int s = SCORE_ACCURACY; s <= (record->classes == 2 ? SCORE_AUPRC : SCORE_ACCURACY); s++) {
     if (any_value(record->pattern, record->patterns, s))
       draw_patterns(page, record, s);
     if (any_value(record->rate, record->rates, s))
