@@ -151,6 +151,7 @@ static herr_t get_extra(hid_t state, double *extra) {
   return result;
 }
 
+// Returns from the function it stands in, which a function cannot.
 #define GET(call, key)                                                                                                 \
   do {                                                                                                                 \
     if ((call) < 0)                                                                                                    \

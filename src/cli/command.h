@@ -15,7 +15,7 @@ typedef struct Command {
   Status (*run)(const Comm *comm, void *state);
 } Command;
 
-extern const Command command_train, command_evaluate, command_predict, command_data, command_plan;
+extern const Command command_train, command_evaluate, command_predict, command_data, command_plan, command_report;
 
 /// What option tables of all commands share: --help, --quiet, -v.
 typedef struct CommonOptions {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const Command *const commands[] = {&command_train, &command_evaluate, &command_predict, &command_data, &command_plan};
+static const Command *const commands[] = {&command_train, &command_evaluate, &command_predict, &command_data, &command_plan, &command_report};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_usage(FILE *to) {

@@ -27,6 +27,7 @@ typedef struct Setting {
   const char *help;
 } Setting;
 
+// Only a macro can take a field's name.
 #define AT(field) offsetof(PlantedConfig, field)
 
 static const Setting settings[] = {
@@ -73,6 +74,7 @@ void planted_default(PlantedConfig *config) {
 }
 
 const char *planted_help(void) {
+  // Made anew by every call, and always the same.
   static char text[2048];
   text[0] = 0;
   for (int i = 0; i < SETTINGS; i++) {

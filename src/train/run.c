@@ -81,7 +81,7 @@ static Status one_step(Run *run, double *riders) {
   step_gradients(session->step, &session->batch, progress);
   double minutes = session->config.checkpoint.every_minutes;
   riders[RIDER_INTERRUPT] = interrupt_seen();
-  riders[RIDER_MINUTES] = run->comm->rank == 0 && minutes > 0 && clock_seconds() - run->saved > 60 * minutes;
+  riders[RIDER_MINUTES] = comm_is_root(run->comm) && minutes > 0 && clock_seconds() - run->saved > 60 * minutes;
   run->rate = optimizer_rate(&session->config, progress);
   Status status = optimizer_step(&run->optimizer, session->sums, run->rate, run->position.step + 1, &run->norm, riders, RIDERS);
   if (status.code)

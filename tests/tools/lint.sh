@@ -5,7 +5,6 @@ tree=$2
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
 mkdir -p "$scratch/include/report" "$scratch/src/report" "$scratch/src/model" "$scratch/tests/report" "$scratch/tools"
-cp "$tree/.clang-format" "$scratch"
 printf '#ifndef REPORT_PAGE_H\n#define REPORT_PAGE_H\nint page_count(void);\n#endif\n' >"$scratch/include/report/page.h"
 printf '#ifndef MODEL_INNER_H\n#define MODEL_INNER_H\n#endif\n' >"$scratch/src/model/inner.h"
 
@@ -55,13 +54,14 @@ planted include/report/bad.h '#ifndef BAD_H\n#define BAD_H\n#endif' 'should be R
 planted include/report/bad.h '#pragma once' '#pragma once'
 planted tests/report/bad.c 'int main(void) { return 0; }' 'begins with one sentence'
 planted notes.txt 'x' 'top level'
-if command -v clang-format >/dev/null; then planted $c 'int   f( void );' '.clang-format'; fi
+planted src/report/comm.c 'int f(const Run *run) { return run->comm->rank != 0; }' 'rank 0'
 # shellcheck disable=SC2016
 if command -v shellcheck >/dev/null; then planted tools/bad '#!/bin/bash\nrm $1/x' 'Double quote'; fi
 
 # What only looks like a violation is left alone.
 printf '%s\n' '// assert(x), strcpy(a, b) and rank == 0 in a comment' \
   '// A property of the process.' 'static int abandoned;' '' \
+  'int g(const Block *block, int rank) { return block->window.rank == 0 && rank > 0; }' \
   'const char *f(int ranks) { return ranks > 0 ? "system(rank == 0)" : ""; }' >"$scratch/$c"
 if [[ $(lint) != "$clean" ]]; then
   echo "an innocent line is blamed:"
