@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// HDF5 forgets a failure at its next call, which may well be the one that cleans up: so the reason is kept when it happens.
+// HDF5 forgets a failure at its next call, which may well be the one that cleans up: so the reason is kept when it
+// happens.
 static char reason[256];
 
 static herr_t keep_description(unsigned n, const H5E_error2_t *error, void *unused) {
@@ -30,12 +31,6 @@ Status h5_error(int code, const char *file, const char *what) {
   Status status = status_error(code, "%s: cannot %s: %s", file, what, *reason ? reason : "HDF5 gives no reason");
   *reason = 0;
   return status;
-}
-
-hid_t h5_serial_access(void) {
-  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-  H5Pset_file_locking(access, false, true);
-  return access;
 }
 
 static herr_t put(hid_t object, const char *name, hid_t type, const void *value) {

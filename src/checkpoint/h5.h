@@ -14,10 +14,6 @@ void h5_quiet(void);
 /// "FILE: cannot WHAT: the innermost reason that HDF5 gives", and forgets that reason.
 Status h5_error(int code, const char *file, const char *what);
 
-/// File access as one process, without file locks (several ranks may read one file, and not every file system has
-/// locks).
-hid_t h5_serial_access(void);
-
 /// Attributes: integers of 64 bits, double, and text as h5py's str. Negative on failure.
 herr_t h5_put_integer(hid_t object, const char *name, int64_t value);
 herr_t h5_put_unsigned(hid_t object, const char *name, uint64_t value);

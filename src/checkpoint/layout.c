@@ -1,5 +1,6 @@
 #include "checkpoint/layout.h"
 
+#include "checkpoint/driver.h"
 #include "checkpoint/h5.h"
 #include "checkpoint/seal.h"
 
@@ -21,7 +22,7 @@ static herr_t put_root(hid_t root, const CheckpointHead *head) {
   worst |= h5_put_hash(root, "config_xxh64", head->config_hash);
   worst |= h5_put_hash(root, "data_xxh64", head->data_hash);
   worst |= h5_put_hash(root, "parameters_xxh64", head->parameters_hash);
-  worst |= h5_put_integer(root, "complete", 0);
+  worst |= h5_put_integer(root, "complete", 1);
   return worst;
 }
 
@@ -88,49 +89,39 @@ static herr_t put_tensors(int64_t *offset, hid_t file, const CheckpointTensor *t
   return result;
 }
 
-static hid_t file_create(const char *name) {
-  hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = h5_serial_access();
+static hid_t file_create(DriverFile *on) {
+  hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = driver_access(on);
   H5Pset_userblock(creation, SEAL_SIZE);
   H5Pset_alignment(access, 65536, 4096); // large tensors on pages of their own
-  hid_t file = H5Fcreate(name, H5F_ACC_TRUNC, creation, access);
-  H5Pclose(access);
+  hid_t file = access < 0 ? -1 : H5Fcreate(on->name, H5F_ACC_TRUNC, creation, access);
+  if (access >= 0)
+    H5Pclose(access);
   H5Pclose(creation);
   return file;
 }
 
-Status layout_create(int64_t *offset, const char *path, const char *name, const CheckpointHead *head,
-                     const CheckpointTensor *tensor, int tensors, const uint64_t *hash) {
-  hid_t file = file_create(path);
+static Status create(int64_t *offset, DriverFile *on, const CheckpointHead *head, const CheckpointTensor *tensor,
+                     int tensors, const uint64_t *hash) {
+  hid_t file = file_create(on);
   if (file < 0)
-    return h5_error(EXIT_IO, name, "create");
+    return h5_error(EXIT_IO, on->name, "create");
   Status status = STATUS_OK;
   hid_t root = H5Gopen2(file, "/", H5P_DEFAULT);
   if (root < 0 || put_root(root, head) < 0 || put_state(file, head) < 0 ||
       put_tensors(offset, file, tensor, tensors, hash) < 0)
-    status = h5_error(EXIT_IO, name, "write");
+    status = h5_error(EXIT_IO, on->name, "write");
   if (root >= 0)
     H5Gclose(root);
   if (H5Fclose(file) < 0 && status.code == 0)
-    status = h5_error(EXIT_IO, name, "write");
+    status = h5_error(EXIT_IO, on->name, "write");
   return status;
 }
 
-Status layout_complete(const char *path, const char *name) {
-  hid_t access = h5_serial_access();
-  hid_t file = H5Fopen(path, H5F_ACC_RDWR, access);
-  H5Pclose(access);
-  if (file < 0)
-    return h5_error(EXIT_IO, name, "open");
-  hid_t attribute = H5Aopen_by_name(file, "/", "complete", H5P_DEFAULT, H5P_DEFAULT);
-  int64_t one = 1;
-  Status status = STATUS_OK;
-  if (attribute < 0 || H5Awrite(attribute, H5T_NATIVE_INT64, &one) < 0)
-    status = h5_error(EXIT_IO, name, "complete");
-  if (attribute >= 0)
-    H5Aclose(attribute);
-  if (H5Fclose(file) < 0 && status.code == 0)
-    status = h5_error(EXIT_IO, name, "complete");
-  return status;
+Status layout_create(int64_t *offset, int file, const char *name, const CheckpointHead *head,
+                     const CheckpointTensor *tensor, int tensors, const uint64_t *hash) {
+  DriverFile on = {.file = file, .name = name};
+  Status status = create(offset, &on, head, tensor, tensors, hash);
+  return on.failure.code ? on.failure : status;
 }
 
 static herr_t get_extra(hid_t state, double *extra) {

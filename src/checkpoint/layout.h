@@ -4,14 +4,12 @@
 /// failure can leave ranks waiting for each other inside HDF5.
 #include "checkpoint/checkpoint.h"
 
-/// Makes `path` (an existing file, which is emptied, called `name` in errors) an HDF5 file behind a user block of
-/// SEAL_SIZE bytes, with the head, complete=0, and every tensor as a contiguous dataset whose place is taken but not
-/// written. offset[tensors] becomes each one's place in the file. EXIT_IO.
-Status layout_create(int64_t *offset, const char *path, const char *name, const CheckpointHead *head,
+/// Makes `file` (open for writing; emptied first; called `name`, which exists) an HDF5 file behind a user block of
+/// SEAL_SIZE bytes, with the head and every tensor as a contiguous dataset whose place is taken but not written.
+/// offset[tensors] becomes each one's place in the file. It says complete=1 from the beginning: what makes it visible
+/// is the seal and the name. EXIT_IO.
+Status layout_create(int64_t *offset, int file, const char *name, const CheckpointHead *head,
                      const CheckpointTensor *tensor, int tensors, const uint64_t *hash);
-
-/// Sets complete=1.
-Status layout_complete(const char *path, const char *name);
 
 /// Reads the head of an open file (an hid_t); complete must be 1. EXIT_DATA names what is missing or impossible.
 Status layout_read_head(CheckpointHead *head, int64_t file, const char *name);

@@ -1,6 +1,7 @@
 // Nothing of a file is used before all of it has been verified, by all ranks, and each rank reads with its own plain
 // HDF5 handle: reading needs no collective call, so none can hang.
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/driver.h"
 #include "checkpoint/files.h"
 #include "checkpoint/h5.h"
 #include "checkpoint/layout.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /// 0 in what is expected stands for "any".
 static Status head_expected(const CheckpointHead *head, const CheckpointHead *expected, const char *name) {
@@ -58,6 +60,27 @@ static Status read_open(const Comm *comm, int64_t file, const char *name, Checkp
   return STATUS_OK;
 }
 
+/// Collective. Each rank reads a file that has been verified, with its own descriptor.
+static Status read_verified(const Comm *comm, const char *name, CheckpointHead *head, CheckpointTensor *tensor,
+                            int tensors) {
+  DriverFile on = {.name = name};
+  int64_t size;
+  Status opened = file_open(&on.file, &size, name);
+  hid_t access = opened.code ? -1 : driver_access(&on), file = access < 0 ? -1 : H5Fopen(name, H5F_ACC_RDONLY, access);
+  if (opened.code == 0 && file < 0)
+    opened = on.failure.code ? on.failure : h5_error(EXIT_DATA, name, "open");
+  if (access >= 0)
+    H5Pclose(access);
+  Status status = comm_agree(comm, opened);
+  if (status.code == 0)
+    status = read_open(comm, file, name, head, tensor, tensors);
+  if (file >= 0)
+    H5Fclose(file);
+  if (on.file >= 0)
+    close(on.file);
+  return status;
+}
+
 Status checkpoint_read(const Comm *comm, const char *name, CheckpointHead *head, CheckpointTensor *tensor,
                        int tensors) {
   h5_quiet();
@@ -67,17 +90,10 @@ Status checkpoint_read(const Comm *comm, const char *name, CheckpointHead *head,
   if (!sealed)
     TRY(comm_agree(comm, comm_is_root(comm) ? verify_apart(tensor, tensors, name) : STATUS_OK));
   watchdog_phase("read checkpoint", -1);
-  hid_t access = h5_serial_access();
-  hid_t file = H5Fopen(name, H5F_ACC_RDONLY, access);
-  H5Pclose(access);
-  Status status = comm_agree(comm, file < 0 ? h5_error(EXIT_DATA, name, "open") : STATUS_OK);
-  if (status.code == 0)
-    status = read_open(comm, file, name, head, tensor, tensors);
-  if (file >= 0)
-    H5Fclose(file);
-  if (status.code == 0 && !sealed)
+  TRY(read_verified(comm, name, head, tensor, tensors));
+  if (!sealed)
     log_warning("%s: was written by another program; only its datasets could be verified", name);
-  return status;
+  return STATUS_OK;
 }
 
 /// The steps that there are, the same on all ranks. *step is owned.

@@ -1,5 +1,6 @@
 #include "checkpoint/verify.h"
 
+#include "checkpoint/driver.h"
 #include "checkpoint/files.h"
 #include "checkpoint/h5.h"
 #include "checkpoint/layout.h"
@@ -122,28 +123,32 @@ Status verify_tensor(int64_t file, const CheckpointTensor *tensor, const char *n
   return status;
 }
 
-static Status verify_all(const CheckpointTensor *tensor, int tensors, const char *name) {
-  h5_quiet();
-  hid_t access = h5_serial_access();
-  hid_t file = H5Fopen(name, H5F_ACC_RDONLY, access);
+static Status verify_opened(hid_t file, const CheckpointTensor *tensor, int tensors, const char *name) {
   if (file < 0)
     return h5_error(EXIT_DATA, name, "open");
   CheckpointHead head;
   TRY(layout_read_head(&head, file, name));
-  for (int t = 0; t < tensors; t++) {
+  for (int t = 0; t < tensors; t++)
     TRY(verify_tensor(file, &tensor[t], name));
-  }
-  return H5Fclose(file) < 0 ? h5_error(EXIT_DATA, name, "close") : STATUS_OK;
+  return STATUS_OK;
+}
+
+static Status verify_all(const CheckpointTensor *tensor, int tensors, DriverFile *on) {
+  hid_t file = H5Fopen(on->name, H5F_ACC_RDONLY, driver_access(on));
+  Status status = verify_opened(file, tensor, tensors, on->name);
+  if (file >= 0)
+    H5Fclose(file); // a crash here is a finding too
+  return status;
 }
 
 /// In the child: nothing of MPI, no exit handlers, no core file, and an end when the parent ends or time is up.
-static _Noreturn void child(const CheckpointTensor *tensor, int tensors, const char *name, int report) {
+static _Noreturn void child(const CheckpointTensor *tensor, int tensors, DriverFile *on, int report) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   setrlimit(RLIMIT_CORE, &(struct rlimit){0});
   for (int s = 1; s < 32; s++)
     if (s != SIGKILL && s != SIGSTOP)
       signal(s, SIG_DFL);
-  Status status = verify_all(tensor, tensors, name);
+  Status status = verify_all(tensor, tensors, on);
   ssize_t written = write(report, &status, sizeof status);
   _exit(written == sizeof status ? 0 : 1);
 }
@@ -175,22 +180,28 @@ static Status hear(pid_t process, int report, double patience, const char *name)
   return status_error(EXIT_DATA, "%s: damaged: HDF5 did not come to an end with it within %.0f s", name, patience);
 }
 
-Status verify_apart(const CheckpointTensor *tensor, int tensors, const char *name) {
-  int file, ends[2];
-  int64_t size;
-  TRY(file_open(&file, &size, name));
-  close(file);
+static Status verify_in_child(const CheckpointTensor *tensor, int tensors, DriverFile *on, int64_t size) {
+  int ends[2];
   if (pipe(ends) != 0)
-    return file_error(name, "start a process to verify");
+    return file_error(on->name, "start a process to verify");
   pid_t process = fork();
   if (process == 0) {
     close(ends[0]);
-    child(tensor, tensors, name, ends[1]);
+    child(tensor, tensors, on, ends[1]);
   }
   close(ends[1]);
-  Status status = process < 0 ? file_error(name, "start a process to verify") : STATUS_OK;
+  Status status = process < 0 ? file_error(on->name, "start a process to verify") : STATUS_OK;
   if (status.code == 0)
-    status = hear(process, ends[0], PATIENCE + (double)size / 2e7, name);
+    status = hear(process, ends[0], PATIENCE + (double)size / 2e7, on->name);
   close(ends[0]);
+  return status;
+}
+
+Status verify_apart(const CheckpointTensor *tensor, int tensors, const char *name) {
+  DriverFile on = {.name = name};
+  int64_t size;
+  TRY(file_open(&on.file, &size, name));
+  Status status = verify_in_child(tensor, tensors, &on, size);
+  close(on.file);
   return status;
 }

@@ -3,13 +3,14 @@
 //   lay out  NAME.tmp: rank 0 alone writes all of HDF5's own data and reserves the disk space
 //   write    all ranks fill in their rows with parallel HDF5, independent transfers, and flush
 //   compare  all ranks read back what they wrote, without HDF5, and compare it with memory
-//   seal     complete=1, a hash of every block of the file, flush
+//   seal     a hash of every block of the file, flush
 //   publish  rename, `latest`, flush the directory; then remove what is no longer needed
 // The ranks agree after every step, and nobody goes on alone. The order is what makes parallel HDF5 (1.10) safe: it
 // hangs when a rank fails while writing HDF5's own data, and only raw rows are left to write when the ranks come
 // together.
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/files.h"
+#include "checkpoint/guard.h"
 #include "checkpoint/h5.h"
 #include "checkpoint/layout.h"
 #include "checkpoint/places.h"
@@ -79,8 +80,7 @@ static Status lay_out(Draft *draft) {
   if (draft->file < 0)
     return file_error(draft->name, "create");
   name_by_descriptor(draft);
-  TRY(layout_create(draft->offset, draft_path(draft), draft->name, draft->head, draft->tensor, draft->tensors,
-                    draft->hash));
+  TRY(layout_create(draft->offset, draft->file, draft->name, draft->head, draft->tensor, draft->tensors, draft->hash));
   struct stat facts;
   if (fstat(draft->file, &facts) != 0)
     return file_error(draft->name, "examine");
@@ -147,25 +147,28 @@ static Status write_tensors(const Draft *draft, hid_t file) {
   return status;
 }
 
-/// Collective. Every rank that has the file open closes it, whatever failed before: nothing but rows was written, so
-/// that closing has nothing to fail at. Where a rank could not even open it, nobody closes.
+/// Collective. Every rank that has the file open flushes and closes it, whatever failed before; the guard sees to it
+/// that HDF5 does not notice. Where only some ranks could open it, nobody closes.
 static Status write_rows(const Draft *draft) {
   hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_mpio(access, draft->comm->world, MPI_INFO_NULL);
+  guard_begin(draft->name);
   hid_t file = H5Fopen(draft_path(draft), H5F_ACC_RDWR, access);
   H5Pclose(access);
-  Status opened = comm_agree(draft->comm, file < 0 ? h5_error(EXIT_IO, draft->name, "open") : STATUS_OK);
-  if (opened.code != 0) {
-    comm_abandon();
-    return opened;
+  Status status = comm_agree(draft->comm, file < 0 ? h5_error(EXIT_IO, draft->name, "open") : STATUS_OK);
+  if (status.code != 0) {
+    guard_end();
+    if (comm_any(draft->comm, file >= 0))
+      comm_abandon();
+    return status;
   }
-  Status status = comm_agree(draft->comm, write_tensors(draft, file));
-  if (status.code == 0)
-    status = comm_agree(draft->comm,
-                        H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 ? h5_error(EXIT_IO, draft->name, "flush") : STATUS_OK);
-  herr_t closed = H5Fclose(file);
-  Status ended = comm_agree(draft->comm, closed < 0 ? h5_error(EXIT_IO, draft->name, "close") : STATUS_OK);
-  return status.code != 0 ? status : ended;
+  status = write_tensors(draft, file);
+  if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 && status.code == 0)
+    status = h5_error(EXIT_IO, draft->name, "flush");
+  if (H5Fclose(file) < 0 && status.code == 0)
+    status = h5_error(EXIT_IO, draft->name, "close");
+  Status kept = guard_end();
+  return comm_agree(draft->comm, kept.code ? kept : status);
 }
 
 static Status compare_rows(const Draft *draft, int t, int64_t row, int64_t end) {
@@ -220,7 +223,6 @@ static Status draft_write(Draft *draft, const char *dir) {
   watchdog_phase("compare checkpoint", step);
   TRY(comm_agree(comm, compare_tensors(draft)));
   watchdog_phase("seal checkpoint", step);
-  TRY(comm_agree(comm, root ? layout_complete(draft_path(draft), draft->name) : STATUS_OK));
   TRY(seal_write(comm, draft->file, draft->content, draft->name));
   watchdog_phase("publish checkpoint", step);
   return comm_agree(comm, root ? publish(draft) : STATUS_OK);
