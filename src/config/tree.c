@@ -78,7 +78,6 @@ int tree_complaints(const Tree *tree) { return tree->complaints; }
 bool tree_is_hopeless(const Tree *tree) { return tree->complaints >= COMPLAINTS_MOST; }
 
 // --- opening
-// -------------------------------------------------------------------------------------------------------------
 
 Status tree_parse(Tree **tree, const char *name, const char *text, int64_t size) {
   *tree = NULL;
@@ -152,7 +151,6 @@ void tree_close(Tree *tree) {
 }
 
 // --- complaints
-// ----------------------------------------------------------------------------------------------------------
 
 void tree_place(char place[PLACE_TEXT], const Tree *tree, int set, int line, int column) {
   enum { NAME_SHOWN = 150 };
@@ -220,7 +218,6 @@ Status tree_status(const Tree *tree) {
 }
 
 // --- overrides
-// -----------------------------------------------------------------------------------------------------------
 
 /// A node that only has a place, for complaints about an override itself.
 static Node override_place(int number) { return (Node){.set = number, .line = 1, .column = 1}; }

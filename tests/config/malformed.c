@@ -34,7 +34,7 @@ static void survives(const char *text, int64_t size, const char *how, int64_t wh
   if (status.code) {
     CHECK(status.code == EXIT_CONFIG && !strncmp(status.text, "f.yaml:", 7), "%s %lld: %d %s", how, (long long)where,
           status.code, status.text);
-    int line = atoi(status.text + 7);
+    long line = strtol(status.text + 7, NULL, 10);
     CHECK(line >= 1 && line <= 24, "%s %lld: %s", how, (long long)where, status.text);
     return;
   }

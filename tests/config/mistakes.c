@@ -42,6 +42,7 @@ static const Case cases[] = {
     {"data: {}\nmodalities: {a: {}}\n", NULL, {"f.yaml:1:1: data.file is missing; write data: {file: PATH}"}},
     {"just text", NULL, {"f.yaml:1:1: a configuration is a map"}},
     {"- a\n", NULL, {"f.yaml:1:1: a configuration is a map"}},
+    {GOOD, "hidden=[3]", {"--set:1: hidden is not a key; the keys here are run, data"}},
     // one form
     {GOOD,
      "optimizer.schedule=cosine",
@@ -72,6 +73,9 @@ static const Case cases[] = {
      "missingness.train={video: 0.5}",
      {"--set:1: missingness.train names video, which modalities does not declare; remove it, or declare it"}},
     {GOOD, "missingness={protocol: pattern, withheld: [video]}", {"--set:1: missingness.withheld names video"}},
+    {GOOD,
+     "missingness={protocol: pattern, withheld: [audio, audio]}",
+     {"--set:1: missingness.withheld has the text \"audio\" twice"}},
     {GOOD, "noise.rate={audio: -1}", {"--set:1: noise.rate.audio is the number -1; a number from 0 to 1000 is wanted"}},
     // contradictions
     {GOOD "fusion:\n  type: sum\n",
@@ -118,6 +122,8 @@ static const Case cases[] = {
      "a",
      NULL,
      {"f.yaml:1:1: is UTF-16; save it as UTF-8"}},
+    {GOOD "run: {name: \"a\\0b\"}\n", NULL, {"f.yaml:5:13: a NUL character; remove it"}},
+    {"a: 1\nb: \xc2\x81\n", NULL, {"f.yaml:2:4: not YAML: "}}, // told by libyaml's reader, which counts bytes only
     {"a: [[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]\n", NULL, {"f.yaml:1:19: nested more than 16 deep"}},
 };
 
@@ -158,7 +164,7 @@ static void many_are_counted(void) {
   int told_count = 1;
   for (const char *at = status.text; (at = strstr(at, " | f.yaml")); at++)
     told_count++;
-  CHECK(told_count > 1 && atoi(more + 7) + told_count == 30, "%s", status.text);
+  CHECK(told_count > 1 && strtol(more + 7, NULL, 10) + told_count == 30, "%s", status.text);
 }
 
 static void overrides_apply_in_order(void) {
@@ -191,6 +197,34 @@ static void overrides_make_maps(void) {
     Status status = config_parse(&c, "f.yaml", files[i], (int64_t)strlen(files[i]), set, 3);
     CHECK(!status.code && c.modality[0].encoder.type == ENCODER_LINEAR && !strcmp(c.train.metric, "validation.loss"),
           "%s: %s", files[i], status.text);
+  }
+}
+
+/// The 257th key of a map is one too many, whoever adds it.
+static void overrides_are_bounded(void) {
+  enum { SETS = TREE_KEYS_MOST + 1 };
+  static char text[SETS][16];
+  const char *set[SETS];
+  for (int i = 0; i < SETS; i++) {
+    snprintf(text[i], sizeof text[i], "x.k%d=1", i);
+    set[i] = text[i];
+  }
+  Config config;
+  Status status = config_parse(&config, "f.yaml", GOOD, sizeof GOOD - 1, set, SETS);
+  CHECK(status.code == EXIT_CONFIG && strstr(status.text, "--set:1: x is not a key") &&
+            strstr(status.text, "more than 256 keys"),
+        "%s", status.text);
+}
+
+static void names_follow_from_files(void) {
+  static const char *const names[][2] = {
+      {"a/b/avmnist.yaml", "avmnist"}, {"..yaml", "yaml"}, {"-x", "x"}, {"-.yaml", "yaml"}, {"", "run"},
+      {"\xc3\xa9.yaml", "run"},        {"a b.yml", "a-b"}};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    Config config;
+    Status status = config_parse(&config, names[i][0], GOOD, sizeof GOOD - 1, NULL, 0);
+    CHECK(!status.code && !strcmp(config.run.name, names[i][1]), "%s: %s %s", names[i][0], config.run.name,
+          status.text);
   }
 }
 
@@ -227,5 +261,7 @@ int main(void) {
   many_are_counted();
   overrides_apply_in_order();
   overrides_make_maps();
+  overrides_are_bounded();
+  names_follow_from_files();
   trees_print();
 }
