@@ -14,6 +14,8 @@ typedef struct NodeBlock {
 
 /// Collective. One block of `bytes` per node. All ranks of a node name the same size.
 Status node_block_open(NodeBlock *block, const Comm *comm, size_t bytes);
+/// True on the one rank of each node that fills the block.
+bool node_block_fills(const NodeBlock *block);
 /// Collective over the node: what its rank 0 wrote is now seen by all.
 void node_block_publish(NodeBlock *block);
 /// Collective over the node: the bytes of its rank 0 become everybody's.

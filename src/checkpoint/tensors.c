@@ -4,7 +4,10 @@
 #include <stdbool.h>
 
 static hid_t memory_type(TensorType type) {
-  return type == TENSOR_FLOAT ? H5T_NATIVE_FLOAT : type == TENSOR_DOUBLE ? H5T_NATIVE_DOUBLE : type == TENSOR_INT64 ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT8;
+  return type == TENSOR_FLOAT    ? H5T_NATIVE_FLOAT
+         : type == TENSOR_DOUBLE ? H5T_NATIVE_DOUBLE
+         : type == TENSOR_INT64  ? H5T_NATIVE_INT64
+                                 : H5T_NATIVE_UINT8;
 }
 
 static bool write_one(hid_t file, hid_t links, const NamedTensor *tensor) {
@@ -24,7 +27,8 @@ Status tensors_write(const char *path, const NamedTensor *tensor, int tensors) {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   if (file < 0)
-    return status_error(EXIT_CANNOT_CREATE, "%s: cannot be created; name a file in a directory that can be written", path);
+    return status_error(EXIT_CANNOT_CREATE, "%s: cannot be created; name a file in a directory that can be written",
+                        path);
   hid_t links = H5Pcreate(H5P_LINK_CREATE);
   H5Pset_create_intermediate_group(links, 1);
   bool good = true;

@@ -36,15 +36,21 @@ static Status synth_parse(int argc, const char **argv, void **result, bool *done
   REQUIRE(state, "out of memory");
   *result = state;
   planted_default(&state->planted);
-  const struct poptOption table[] = {{"out", 'o', POPT_ARG_STRING, &state->out, 0, "the container to write", "FILE.h5"},
-                                     {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "set one property of the data; see below", "KEY=VALUE"},
-                                     POPT_TABLEEND};
+  const struct poptOption table[] = {
+      {"out", 'o', POPT_ARG_STRING, &state->out, 0, "the container to write", "FILE.h5"},
+      {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "set one property of the data; see below", "KEY=VALUE"},
+      POPT_TABLEEND};
   const char **words;
-  char *example = text_format("  rebasis data synth planted -o planted.h5 --set snr=2,0.5 --set modalities=2 --set entanglement=0.8\n\nKeys of --set:\n%s", planted_help());
-  TRY(options_parse(argc, argv, table, "synth planted -o FILE.h5 [--set KEY=VALUE]…", example, &state->common, synth_take, state, &words, done));
+  char *example = text_format("  rebasis data synth planted -o planted.h5 --set snr=2,0.5 --set modalities=2 --set "
+                              "entanglement=0.8\n\nKeys of --set:\n%s",
+                              planted_help());
+  TRY(options_parse(argc, argv, table, "synth planted -o FILE.h5 [--set KEY=VALUE]…", example, &state->common,
+                    synth_take, state, &words, done));
   free(example);
   if (!*done && (words_count(words) != 0 || !state->out))
-    return status_error(EXIT_USAGE, "data synth planted: name the file to write with -o FILE.h5; see rebasis data synth planted --help");
+    return status_error(
+        EXIT_USAGE,
+        "data synth planted: name the file to write with -o FILE.h5; see rebasis data synth planted --help");
   return STATUS_OK;
 }
 
@@ -73,24 +79,31 @@ static Status avmnist_parse(int argc, const char **argv, void **result, bool *do
   state->validation = state->options.validation;
   state->seed = (long long)state->options.seed;
   const struct poptOption table[] = {
-      {"mnist", 0, POPT_ARG_STRING, &state->mnist, 0, "directory with the four IDX files of MNIST, plain or .gz", "DIR"},
-      {"fsdd", 0, POPT_ARG_STRING, &state->fsdd, 0, "directory with the recordings: *.wav, recordings/*.wav or recordings.tar.gz", "DIR"},
+      {"mnist", 0, POPT_ARG_STRING, &state->mnist, 0, "directory with the four IDX files of MNIST, plain or .gz",
+       "DIR"},
+      {"fsdd", 0, POPT_ARG_STRING, &state->fsdd, 0,
+       "directory with the recordings: *.wav, recordings/*.wav or recordings.tar.gz", "DIR"},
       {"out", 'o', POPT_ARG_STRING, &state->out, 0, "the container to write", "FILE.h5"},
-      {"protocol", 0, POPT_ARG_STRING, &state->protocol, 0, "full (70,000 images, default) or small (1,050 + 450 pairs)", "NAME"},
-      {"split", 0, POPT_ARG_STRING, &state->split, 0, "full: recordings split officially (default) or by speaker", "NAME"},
+      {"protocol", 0, POPT_ARG_STRING, &state->protocol, 0,
+       "full (70,000 images, default) or small (1,050 + 450 pairs)", "NAME"},
+      {"split", 0, POPT_ARG_STRING, &state->split, 0, "full: recordings split officially (default) or by speaker",
+       "NAME"},
       {"test-speakers", 0, POPT_ARG_STRING, &state->speakers, 0, "with --split speaker: who is held out", "NAME,…"},
-      {"pairs", 0, POPT_ARG_INT, &state->pairs, 0, "small: training pairs a class that keep their audio (default 105: all)", "P"},
-      {"validation", 0, POPT_ARG_DOUBLE, &state->validation, 0, "share of the training set held out (default: small 0.1, full 1/12)", "SHARE"},
+      {"pairs", 0, POPT_ARG_INT, &state->pairs, 0,
+       "small: training pairs a class that keep their audio (default 105: all)", "P"},
+      {"validation", 0, POPT_ARG_DOUBLE, &state->validation, 0,
+       "share of the training set held out (default: small 0.1, full 1/12)", "SHARE"},
       {"seed", 0, POPT_ARG_LONGLONG, &state->seed, 0, "decides who is held out and who is paired with whom", "S"},
       POPT_TABLEEND};
   const char **words;
   TRY(options_parse(argc, argv, table, "import avmnist --mnist DIR --fsdd DIR -o FILE.h5",
-                    "  rebasis data import avmnist --mnist mnist --fsdd fsdd --protocol small -o avmnist-small.h5\n", &state->common, NULL,
-                    state, &words, done));
+                    "  rebasis data import avmnist --mnist mnist --fsdd fsdd --protocol small -o avmnist-small.h5\n",
+                    &state->common, NULL, state, &words, done));
   if (*done)
     return STATUS_OK;
   if (words_count(words) != 0 || !state->mnist || !state->fsdd || !state->out)
-    return status_error(EXIT_USAGE, "data import avmnist: --mnist DIR, --fsdd DIR and -o FILE.h5 are needed; see rebasis data import avmnist --help");
+    return status_error(EXIT_USAGE, "data import avmnist: --mnist DIR, --fsdd DIR and -o FILE.h5 are needed; see "
+                                    "rebasis data import avmnist --help");
   const char *protocol = state->protocol ? state->protocol : "full", *split = state->split ? state->split : "official";
   if (strcmp(protocol, "small") && strcmp(protocol, "full"))
     return status_error(EXIT_USAGE, "data import avmnist: --protocol %s; write small or full", protocol);
@@ -158,7 +171,8 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
     argv[words] = "data"; // the verb's words go; the program's name comes before the options
     return verbs[k].parse(argc - words, argv + words, &state->state, done);
   }
-  return status_error(EXIT_USAGE, "data: %s%s%s is not a verb; see rebasis data --help", argv[1], argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+  return status_error(EXIT_USAGE, "data: %s%s%s is not a verb; see rebasis data --help", argv[1], argc > 2 ? " " : "",
+                      argc > 2 ? argv[2] : "");
 }
 
 static Status run(const Comm *comm, void *user) {

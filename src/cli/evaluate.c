@@ -43,18 +43,20 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
   const struct poptOption table[] = {
       {"data", 0, POPT_ARG_STRING, &state->data, 0, "another data set than the run's own", "FILE.h5"},
       {"split", 0, POPT_ARG_STRING, &state->split, 0, "train, validation or test (default: test)", "NAME"},
-      {"missing", 0, POPT_ARG_STRING, NULL, OPTION_MISSING, "withhold a modality with a probability; may be repeated", "NAME=RATE"},
+      {"missing", 0, POPT_ARG_STRING, NULL, OPTION_MISSING, "withhold a modality with a probability; may be repeated",
+       "NAME=RATE"},
       {"drop", 0, POPT_ARG_STRING, NULL, OPTION_DROP, "withhold these modalities from every sample", "NAME,…"},
       {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "override a key of the run's configuration", "KEY.PATH=VALUE"},
       {"out", 'o', POPT_ARG_STRING, &state->out, 0, "write the scores to this file as JSON", "FILE.json"},
       {"json", 0, POPT_ARG_NONE, &state->json, 0, "print JSON instead of a table", NULL},
       POPT_TABLEEND};
   const char **words;
-  TRY(options_parse(argc, argv, table, "RUN_DIR",
-                    "  rebasis evaluate runs/avmnist                          # every pattern and rate of the configuration\n"
-                    "  rebasis evaluate runs/avmnist --drop audio --json\n"
-                    "  rebasis evaluate runs/avmnist --missing audio=0.8\n",
-                    &state->common, take, state, &words, done));
+  TRY(options_parse(
+      argc, argv, table, "RUN_DIR",
+      "  rebasis evaluate runs/avmnist                          # every pattern and rate of the configuration\n"
+      "  rebasis evaluate runs/avmnist --drop audio --json\n"
+      "  rebasis evaluate runs/avmnist --missing audio=0.8\n",
+      &state->common, take, state, &words, done));
   if (*done)
     return STATUS_OK;
   if (words_count(words) != 1)
@@ -73,7 +75,8 @@ static Status known(const Config *config, const char *name, int *modality) {
   for (int i = 0; i < config->modalities; i++)
     names[i] = config->modality[i].name;
   const char *nearest = text_nearest(name, names, config->modalities);
-  return status_error(EXIT_USAGE, "evaluate: there is no modality %s%s%s", name, nearest ? "; did you mean " : "", nearest ? nearest : "");
+  return status_error(EXIT_USAGE, "evaluate: there is no modality %s%s%s", name, nearest ? "; did you mean " : "",
+                      nearest ? nearest : "");
 }
 
 static Status parse_missing(MaskProtocol *mask, const Config *config, const char *word) {
@@ -112,7 +115,8 @@ static Status make_plan(EvaluationPlan *plan, const EvaluateState *state, const 
   else if (strcmp(split, "test") != 0)
     return status_error(EXIT_USAGE, "evaluate: --split %s; write train, validation or test", split);
   plan->extra = state->missings + state->drops > 0;
-  plan->mask = (MaskProtocol){.kind = state->missings ? MASK_RATE : MASK_PATTERN, .seed = config->run.seed, .epoch = RANDOM_EVALUATION};
+  plan->mask = (MaskProtocol){
+      .kind = state->missings ? MASK_RATE : MASK_PATTERN, .seed = config->run.seed, .epoch = RANDOM_EVALUATION};
   for (int k = 0; k < state->missings; k++)
     TRY(parse_missing(&plan->mask, config, state->missing[k]));
   for (int k = 0; k < state->drops; k++)

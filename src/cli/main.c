@@ -9,16 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const Command *const commands[] = {&command_train, &command_evaluate, &command_predict, &command_data, &command_plan, &command_report};
+static const Command *const commands[] = {&command_train, &command_evaluate, &command_predict,
+                                          &command_data,  &command_plan,     &command_report};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_usage(FILE *to) {
-  fprintf(to, "rebasis %s: trains multimodal models that do not collapse, with bit-identical results on any number of ranks\n\n"
-              "Usage: rebasis SUBCOMMAND [OPTION…] …        (or: mpirun -np N rebasis …, srun rebasis …)\n\n", REBASIS_VERSION);
+  fprintf(
+      to,
+      "rebasis %s: trains multimodal models that do not collapse, with bit-identical results on any number of ranks\n\n"
+      "Usage: rebasis SUBCOMMAND [OPTION…] …        (or: mpirun -np N rebasis …, srun rebasis …)\n\n",
+      REBASIS_VERSION);
   for (int k = 0; k < COMMANDS; k++)
     fprintf(to, "  %-10s %s\n", commands[k]->name, commands[k]->summary);
   fprintf(to, "\n  rebasis SUBCOMMAND --help describes one; rebasis --version names the libraries in use.\n\n"
-              "Example:\n  rebasis data synth planted -o planted.h5\n  mpirun -np 2 rebasis train configs/planted.yaml --set data.file=planted.h5\n");
+              "Example:\n  rebasis data synth planted -o planted.h5\n  mpirun -np 2 rebasis train configs/planted.yaml "
+              "--set data.file=planted.h5\n");
 }
 
 static Status find(const char *name, const Command **command) {
@@ -31,7 +36,8 @@ static Status find(const char *name, const Command **command) {
     }
   }
   const char *nearest = text_nearest(name, names, COMMANDS);
-  return status_error(EXIT_USAGE, "%s: no such subcommand%s%s; see rebasis --help", name, nearest ? "; did you mean " : "", nearest ? nearest : "");
+  return status_error(EXIT_USAGE, "%s: no such subcommand%s%s; see rebasis --help", name,
+                      nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
 // The launcher may end the other ranks at the first non-zero exit, so all reach this point through comm_agree first.

@@ -43,12 +43,14 @@ static void print_help(poptContext context, const char *usage, const char *examp
   printf("\nExample:\n%s", example);
 }
 
-Status options_parse(int argc, const char **argv, const struct poptOption *table, const char *usage, const char *example,
-                     CommonOptions *common, OptionTaker take, void *state, const char ***words, bool *done) {
-  struct poptOption shared[] = {{"help", 'h', POPT_ARG_NONE, &common->help, 0, "show this text", NULL},
-                                {"quiet", 'q', POPT_ARG_NONE, &common->quiet, 0, "say nothing but results and errors", NULL},
-                                {"verbose", 'v', POPT_ARG_NONE, &common->verbose, 0, "say more", NULL},
-                                POPT_TABLEEND};
+Status options_parse(int argc, const char **argv, const struct poptOption *table, const char *usage,
+                     const char *example, CommonOptions *common, OptionTaker take, void *state, const char ***words,
+                     bool *done) {
+  struct poptOption shared[] = {
+      {"help", 'h', POPT_ARG_NONE, &common->help, 0, "show this text", NULL},
+      {"quiet", 'q', POPT_ARG_NONE, &common->quiet, 0, "say nothing but results and errors", NULL},
+      {"verbose", 'v', POPT_ARG_NONE, &common->verbose, 0, "say more", NULL},
+      POPT_TABLEEND};
   struct poptOption all[] = {{NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)table, 0, "Options:", NULL},
                              {NULL, 0, POPT_ARG_INCLUDE_TABLE, shared, 0, "Everywhere:", NULL},
                              POPT_TABLEEND};
@@ -65,8 +67,8 @@ Status options_parse(int argc, const char **argv, const struct poptOption *table
       return status;
   }
   if (option < -1)
-    return status_error(EXIT_USAGE, "%s: %s: %s; see rebasis %s --help", argv[0], poptBadOption(context, POPT_BADOPTION_NOALIAS),
-                        poptStrerror(option), argv[0]);
+    return status_error(EXIT_USAGE, "%s: %s: %s; see rebasis %s --help", argv[0],
+                        poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(option), argv[0]);
   if (common->help) {
     print_help(context, usage, example);
     *done = true;

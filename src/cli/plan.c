@@ -38,13 +38,14 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
   PlanState *state = calloc(1, sizeof *state);
   REQUIRE(state, "out of memory");
   *result = state;
-  const struct poptOption table[] = {{"ranks", 0, POPT_ARG_STRING, NULL, OPTION_RANKS, "rank counts to predict (default: 1,2,4,8)", "N,…"},
-                                     {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "override one key", "KEY.PATH=VALUE"},
-                                     {"json", 0, POPT_ARG_NONE, &state->json, 0, "print JSON", NULL},
-                                     POPT_TABLEEND};
+  const struct poptOption table[] = {
+      {"ranks", 0, POPT_ARG_STRING, NULL, OPTION_RANKS, "rank counts to predict (default: 1,2,4,8)", "N,…"},
+      {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "override one key", "KEY.PATH=VALUE"},
+      {"json", 0, POPT_ARG_NONE, &state->json, 0, "print JSON", NULL},
+      POPT_TABLEEND};
   const char **words;
-  TRY(options_parse(argc, argv, table, "CONFIG.yaml", "  rebasis plan configs/mfeat.yaml --ranks 1,2,3,6\n", &state->common, take, state,
-                    &words, done));
+  TRY(options_parse(argc, argv, table, "CONFIG.yaml", "  rebasis plan configs/mfeat.yaml --ranks 1,2,3,6\n",
+                    &state->common, take, state, &words, done));
   if (*done)
     return STATUS_OK;
   if (words_count(words) != 1)

@@ -23,12 +23,13 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
   REQUIRE(state, "out of memory");
   *result = state;
   const struct poptOption table[] = {
-      {"data", 0, POPT_ARG_STRING, &state->data, 0, "the samples to score (default: the run's own data set)", "FILE.h5"},
+      {"data", 0, POPT_ARG_STRING, &state->data, 0, "the samples to score (default: the run's own data set)",
+       "FILE.h5"},
       {"out", 'o', POPT_ARG_STRING, &state->out, 0, "CSV file to write; - is standard output (default)", "FILE.csv"},
       POPT_TABLEEND};
   const char **words;
-  TRY(options_parse(argc, argv, table, "RUN_DIR", "  rebasis predict runs/avmnist --data new.h5 -o scores.csv\n", &state->common, NULL,
-                    state, &words, done));
+  TRY(options_parse(argc, argv, table, "RUN_DIR", "  rebasis predict runs/avmnist --data new.h5 -o scores.csv\n",
+                    &state->common, NULL, state, &words, done));
   if (*done)
     return STATUS_OK;
   if (words_count(words) != 1)
@@ -64,7 +65,8 @@ static Status write_rows(const Session *session, const char *path, const double 
   }
   bool good = fflush(file) == 0 && !ferror(file);
   good = (console || fclose(file) == 0) && good;
-  return good ? STATUS_OK : status_error(EXIT_IO, "%s: cannot be written; is the disk full?", console ? "standard output" : path);
+  return good ? STATUS_OK
+              : status_error(EXIT_IO, "%s: cannot be written; is the disk full?", console ? "standard output" : path);
 }
 
 static Status predict(const Comm *comm, const PredictState *state, Session *session) {
@@ -87,7 +89,8 @@ static Status predict(const Comm *comm, const PredictState *state, Session *sess
   TRY(evaluate_logits(session, &mask, order, n, logits, shown));
   classification_predict(predicted, logits, n, outputs);
   classification_probabilities(probability, logits, n, outputs);
-  TRY(comm_agree(comm, comm_is_root(comm) ? write_rows(session, state->out, probability, predicted, shown) : STATUS_OK));
+  TRY(comm_agree(comm,
+                 comm_is_root(comm) ? write_rows(session, state->out, probability, predicted, shown) : STATUS_OK));
   void *owned[] = {order, logits, probability, predicted, shown};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
     free(owned[i]);

@@ -35,13 +35,16 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
   REQUIRE(state, "out of memory");
   *result = state;
   const struct poptOption table[] = {
-      {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "override one key, as in --set optimizer.learning_rate=0.01", "KEY.PATH=VALUE"},
+      {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "override one key, as in --set optimizer.learning_rate=0.01",
+       "KEY.PATH=VALUE"},
       {"out", 'o', POPT_ARG_STRING, &state->out, 0, "run directory (default: run.out of the configuration)", "DIR"},
       {"resume", 0, POPT_ARG_NONE, &state->resume, 0, "go on from the newest good checkpoint, if there is one", NULL},
       {"dry-run", 0, POPT_ARG_NONE, &state->dry_run, 0, "print the rank map, parameters and memory, and stop", NULL},
       {"print-config", 0, POPT_ARG_NONE, &state->print_config, 0, "print the resolved configuration and stop", NULL},
-      {"config-help", 0, POPT_ARG_NONE, &state->config_help, 0, "list every key with its type, default and meaning, and stop", NULL},
-      {"dump-gradients", 0, POPT_ARG_STRING, &state->dump, 0, "write the first step's gradients to an HDF5 file (one rank)", "FILE.h5"},
+      {"config-help", 0, POPT_ARG_NONE, &state->config_help, 0,
+       "list every key with its type, default and meaning, and stop", NULL},
+      {"dump-gradients", 0, POPT_ARG_STRING, &state->dump, 0,
+       "write the first step's gradients to an HDF5 file (one rank)", "FILE.h5"},
       {"json", 0, POPT_ARG_NONE, &state->json, 0, "print the summary as JSON", NULL},
       POPT_TABLEEND};
   const char **words;

@@ -15,7 +15,8 @@ static void block(const Grid *grid, const RowTable *rows, int modality, int grou
 }
 
 // whole[i] [shard's rows] lives on the owner of i, part[i] [my rows] everywhere; back moves part to whole.
-static void transfer(const Grid *grid, float *const *whole, float *const *part, const int *width, const RowTable *rows, bool back) {
+static void transfer(const Grid *grid, float *const *whole, float *const *part, const int *width, const RowTable *rows,
+                     bool back) {
   MPI_Request request[GRID_MODALITIES * (GRID_MODALITIES + 1)];
   int requests = 0;
   for (int i = 0; i < grid->modalities; i++) {
@@ -32,9 +33,11 @@ static void transfer(const Grid *grid, float *const *whole, float *const *part, 
       if (own && here)
         memcpy(back ? in_whole : in_part, back ? in_part : in_whole, floats * sizeof(float));
       else if (own == back)
-        MPI_Irecv(own ? in_whole : in_part, (int)floats, MPI_FLOAT, own ? g : owner, i, grid->same_shard, &request[requests++]);
+        MPI_Irecv(own ? in_whole : in_part, (int)floats, MPI_FLOAT, own ? g : owner, i, grid->same_shard,
+                  &request[requests++]);
       else
-        MPI_Isend(own ? in_whole : in_part, (int)floats, MPI_FLOAT, own ? g : owner, i, grid->same_shard, &request[requests++]);
+        MPI_Isend(own ? in_whole : in_part, (int)floats, MPI_FLOAT, own ? g : owner, i, grid->same_shard,
+                  &request[requests++]);
     }
   }
   MPI_Waitall(requests, request, MPI_STATUSES_IGNORE);
@@ -48,7 +51,8 @@ void exchange_regroup(const Grid *grid, float **to, float *const *from, const in
       to[i] = from[i];
 }
 
-void exchange_regroup_back(const Grid *grid, float *const *to, float *const *from, const int *width, const RowTable *rows) {
+void exchange_regroup_back(const Grid *grid, float *const *to, float *const *from, const int *width,
+                           const RowTable *rows) {
   if (grid->groups > 1) {
     transfer(grid, to, from, width, rows, true);
     return;
@@ -65,5 +69,6 @@ void exchange_collect(const Grid *grid, float *values, int64_t n) {
   enum { PIECE = 1 << 24 };
   if (grid->ranks > 1)
     for (int64_t at = 0; at < n; at += PIECE)
-      MPI_Allreduce(MPI_IN_PLACE, values + at, (int)(n - at < PIECE ? n - at : PIECE), MPI_FLOAT, MPI_SUM, grid->comm->world);
+      MPI_Allreduce(MPI_IN_PLACE, values + at, (int)(n - at < PIECE ? n - at : PIECE), MPI_FLOAT, MPI_SUM,
+                    grid->comm->world);
 }

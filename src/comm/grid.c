@@ -55,7 +55,8 @@ double grid_share(const Grid *grid, const double *cost, double fusion_cost) {
     int first, end, fusion_first, fusion_end;
     grid_encoder_slices(grid, rank / grid->groups, &first, &end);
     grid_fusion_slices(grid, rank, &fusion_first, &fusion_end);
-    double work = (load[rank % grid->groups] * (end - first) + fusion_cost * (fusion_end - fusion_first)) / grid->slices;
+    double work =
+        (load[rank % grid->groups] * (end - first) + fusion_cost * (fusion_end - fusion_first)) / grid->slices;
     worst = fmax(worst, work);
   }
   return all > 0 ? worst / all : 1;
@@ -80,11 +81,12 @@ static Status refuse(int ranks, int groups_asked, int shards_asked, int slices, 
     snprintf(near, sizeof near, "%d", below);
   if (above <= most)
     snprintf(near + strlen(near), sizeof near - strlen(near), "%s%d", below > 0 ? " or " : "", above);
-  return status_error(EXIT_CONFIG,
-                      "grid: %d ranks do not make modality groups (at most %d%s) x data shards (at most %d, the slices%s); "
-                      "use %s ranks, or change grid.modality_groups, grid.data_shards or grid.slices",
-                      ranks, modalities, groups_asked ? "; the configuration fixes them" : "", slices,
-                      shards_asked ? "; the configuration fixes them" : "", near[0] ? near : "other");
+  return status_error(
+      EXIT_CONFIG,
+      "grid: %d ranks do not make modality groups (at most %d%s) x data shards (at most %d, the slices%s); "
+      "use %s ranks, or change grid.modality_groups, grid.data_shards or grid.slices",
+      ranks, modalities, groups_asked ? "; the configuration fixes them" : "", slices,
+      shards_asked ? "; the configuration fixes them" : "", near[0] ? near : "other");
 }
 
 Status grid_choose(Grid *grid, int ranks, int groups, int shards, int slices, const double *cost, int modalities,
@@ -95,7 +97,8 @@ Status grid_choose(Grid *grid, int ranks, int groups, int shards, int slices, co
     if (ranks % candidate || ranks / candidate > slices || (groups && groups != candidate) ||
         (shards && shards != ranks / candidate))
       continue;
-    Grid trial = {.groups = candidate, .shards = ranks / candidate, .slices = slices, .modalities = modalities, .ranks = ranks};
+    Grid trial = {
+        .groups = candidate, .shards = ranks / candidate, .slices = slices, .modalities = modalities, .ranks = ranks};
     assign_modalities(&trial, cost);
     // A modality group costs an exchange that data shards do without: it must win clearly.
     double share = grid_share(&trial, cost, fusion_cost) * (1 + 0.05 * (candidate - 1));
@@ -111,7 +114,8 @@ Status grid_choose(Grid *grid, int ranks, int groups, int shards, int slices, co
 }
 
 Status grid_open(Grid *grid, const Comm *comm) {
-  REQUIRE(grid->groups * grid->shards == comm->ranks, "a grid of %d x %d on %d ranks", grid->groups, grid->shards, comm->ranks);
+  REQUIRE(grid->groups * grid->shards == comm->ranks, "a grid of %d x %d on %d ranks", grid->groups, grid->shards,
+          comm->ranks);
   grid->comm = comm;
   grid->rank = comm->rank;
   grid->ranks = comm->ranks;
@@ -128,8 +132,8 @@ void grid_close(Grid *grid) {
 }
 
 // The slices of all members, in order, then one chain over them: the association is that of one rank.
-static void pool_over(MPI_Comm comm, int slices, const int *slices_of, int members, double *total, const double *per_slice,
-                      int n) {
+static void pool_over(MPI_Comm comm, int slices, const int *slices_of, int members, double *total,
+                      const double *per_slice, int n) {
   int counts[GRID_MODALITIES * SLICES_MOST], displacements[GRID_MODALITIES * SLICES_MOST], me;
   MPI_Comm_rank(comm, &me);
   for (int r = 0, at = 0; r < members; r++) {

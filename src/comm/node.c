@@ -17,12 +17,15 @@ Status node_block_open(NodeBlock *block, const Comm *comm, size_t bytes) {
   void *base;
   MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &block->node);
   MPI_Comm_rank(block->node, &block->rank);
-  MPI_Win_allocate_shared(block->rank == 0 ? (MPI_Aint)(bytes + 64) : 0, 1, MPI_INFO_NULL, block->node, &base, &block->window);
+  MPI_Win_allocate_shared(block->rank == 0 ? (MPI_Aint)(bytes + 64) : 0, 1, MPI_INFO_NULL, block->node, &base,
+                          &block->window);
   MPI_Win_lock_all(MPI_MODE_NOCHECK, block->window);
   MPI_Win_shared_query(block->window, 0, &size, &unit, &base);
   block->memory = (void *)(((uintptr_t)base + 63) / 64 * 64);
   return STATUS_OK;
 }
+
+bool node_block_fills(const NodeBlock *block) { return block->rank == 0; }
 
 void node_block_publish(NodeBlock *block) {
   MPI_Win_sync(block->window);
@@ -30,7 +33,9 @@ void node_block_publish(NodeBlock *block) {
   MPI_Win_sync(block->window);
 }
 
-void node_block_share(NodeBlock *block, void *bytes, size_t size) { MPI_Bcast(bytes, (int)size, MPI_BYTE, 0, block->node); }
+void node_block_share(NodeBlock *block, void *bytes, size_t size) {
+  MPI_Bcast(bytes, (int)size, MPI_BYTE, 0, block->node);
+}
 
 void node_block_close(NodeBlock *block) {
   MPI_Win_unlock_all(block->window);

@@ -37,21 +37,21 @@ struct Sums {
   const Parameters *parameters;
   StageSources *stage;
   int stages;
-  int *contributions;          // [parameters + 1] prefix into contribution
+  int *contributions; // [parameters + 1] prefix into contribution
   Contribution *contribution;
   SumUnit *unit;
-  int units, *owner;           // owner [ranks + 1]: first unit of each rank
+  int units, *owner; // owner [ranks + 1]: first unit of each rank
   bool shared;
   MPI_Win window;
-  float **memory;              // [ranks] gradient memory of each rank; only ours when not shared
-  float *block;                // flat parameters
-  float *total;                // sums of the own units that have more than one source, in unit order
-  const float **unit_total;    // [own units]
-  double *exchange;            // squares and riders on their way
+  float **memory;           // [ranks] gradient memory of each rank; only ours when not shared
+  float *block;             // flat parameters
+  float *total;             // sums of the own units that have more than one source, in unit order
+  const float **unit_total; // [own units]
+  double *exchange;         // squares and riders on their way
   // messages only
   float *send, *receive;
   int *send_count, *send_at, *receive_count, *receive_at;
-  int64_t *position;           // [own units][ranks] of the unit's floats in what rank r sent
+  int64_t *position; // [own units][ranks] of the unit's floats in what rank r sent
 };
 
 static void stage_slices(const Grid *grid, const SumStage *stage, int rank, int *first, int *end) {
@@ -63,7 +63,8 @@ static void stage_slices(const Grid *grid, const SumStage *stage, int rank, int 
 }
 
 // Nodes of a stage on a rank and the place of the first one's block in the rank's memory; advances *at behind the last.
-static int stage_layout(const Grid *grid, const SumStage *stage, int rank, SliceNode *node, int64_t *at, int64_t *begin) {
+static int stage_layout(const Grid *grid, const SumStage *stage, int rank, SliceNode *node, int64_t *at,
+                        int64_t *begin) {
   int first, end;
   stage_slices(grid, stage, rank, &first, &end);
   int nodes = slice_nodes(node, first, end, grid->slices);
@@ -116,7 +117,8 @@ static int count_units(const Parameters *parameters, SumUnit *unit) {
   int units = 0;
   for (int p = 0; p < parameters->count; p++) {
     const Parameter *it = &parameters->item[p];
-    int64_t rows = rows_of(it), row = it->size / (rows ? rows : 1), step = row >= UNIT_FLOATS ? 1 : UNIT_FLOATS / (row ? row : 1);
+    int64_t rows = rows_of(it), row = it->size / (rows ? rows : 1),
+            step = row >= UNIT_FLOATS ? 1 : UNIT_FLOATS / (row ? row : 1);
     for (int64_t first = 0; first < rows; first += step, units++)
       if (unit) {
         int64_t end = first + step < rows ? first + step : rows;
@@ -141,7 +143,8 @@ static Status take_tables(Sums *sums) {
   TRY(memory_take((void **)&sums->exchange, (size_t)sums->units + 64, sizeof(double), "the norms of units"));
   for (int s = 0; s < sums->stages; s++)
     contributions += sums->stage[s].stage.parameters;
-  TRY(memory_take((void **)&sums->contribution, (size_t)contributions, sizeof *sums->contribution, "the contributions"));
+  TRY(memory_take((void **)&sums->contribution, (size_t)contributions, sizeof *sums->contribution,
+                  "the contributions"));
   TRY(memory_take((void **)&sums->contributions, (size_t)parameters->count + 1, sizeof(int), "the contributions"));
   int at = 0;
   for (int p = 0; p < parameters->count; p++) {
@@ -238,7 +241,8 @@ static Status take_memory(Sums *sums, const SumStage *stage) {
   MPI_Info_create(&info);
   MPI_Info_set(info, "alloc_shared_noncontig", "true");
   float *base;
-  MPI_Win_allocate_shared((MPI_Aint)((size_t)(floats + flat + 32) * sizeof(float)), 1, info, grid->comm->world, &base, &sums->window);
+  MPI_Win_allocate_shared((MPI_Aint)((size_t)(floats + flat + 32) * sizeof(float)), 1, info, grid->comm->world, &base,
+                          &sums->window);
   MPI_Info_free(&info);
   MPI_Win_lock_all(MPI_MODE_NOCHECK, sums->window);
   for (int r = 0; r < grid->ranks; r++) {
@@ -253,7 +257,8 @@ static Status take_memory(Sums *sums, const SumStage *stage) {
   return STATUS_OK;
 }
 
-Status sums_open(Sums **result, const Grid *grid, const Parameters *parameters, const SumStage *stage, int stages, const char *window) {
+Status sums_open(Sums **result, const Grid *grid, const Parameters *parameters, const SumStage *stage, int stages,
+                 const char *window) {
   Sums *sums;
   *result = NULL;
   REQUIRE(stages <= STAGES_MOST, "%d stages", stages);
@@ -284,9 +289,10 @@ void sums_close(Sums *sums) {
     free(sums->memory[sums->grid->rank]);
     free(sums->block);
   }
-  void *owned[] = {sums->memory, sums->stage, sums->contributions, sums->contribution, sums->unit, sums->owner, sums->total,
-                   sums->unit_total, sums->exchange, sums->send, sums->receive, sums->send_count, sums->send_at,
-                   sums->receive_count, sums->receive_at, sums->position};
+  void *owned[] = {sums->memory,   sums->stage,         sums->contributions, sums->contribution,
+                   sums->unit,     sums->owner,         sums->total,         sums->unit_total,
+                   sums->exchange, sums->send,          sums->receive,       sums->send_count,
+                   sums->send_at,  sums->receive_count, sums->receive_at,    sums->position};
   for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
     free(owned[i]);
   free(sums);
@@ -318,7 +324,8 @@ __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) st
 }
 
 // Sixteen chains side by side, then added in order: the same bits at every vector width.
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static double square_sum(const float *x, int64_t n) {
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static double square_sum(const float *x,
+                                                                                                       int64_t n) {
   double lane[16] = {0}, sum = 0;
   int64_t i = 0;
   for (; i + 16 <= n; i += 16)
@@ -399,13 +406,14 @@ static void send_gradients(Sums *sums) {
       const StageSources *stage = &sums->stage[sums->contribution[c].stage];
       for (int k = 0; k < stage->count; k++)
         if (stage->source[k].rank == me) {
-          memcpy(to, sums->memory[me] + stage->source[k].block + sums->contribution[c].offset + inside, (size_t)size * sizeof(float));
+          memcpy(to, sums->memory[me] + stage->source[k].block + sums->contribution[c].offset + inside,
+                 (size_t)size * sizeof(float));
           to += size;
         }
     }
   }
-  MPI_Alltoallv(sums->send, sums->send_count, sums->send_at, MPI_FLOAT, sums->receive, sums->receive_count, sums->receive_at,
-                MPI_FLOAT, sums->grid->comm->world);
+  MPI_Alltoallv(sums->send, sums->send_count, sums->send_at, MPI_FLOAT, sums->receive, sums->receive_count,
+                sums->receive_at, MPI_FLOAT, sums->grid->comm->world);
 }
 
 static void window_barrier(Sums *sums) {
@@ -453,7 +461,8 @@ void sums_publish(Sums *sums) {
   MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_FLOAT, sums->block, counts, begins, MPI_FLOAT, sums->grid->comm->world);
 }
 
-size_t sums_bytes(const Grid *grid, const Parameters *parameters, const SumStage *stage, int stages, int rank, bool window) {
+size_t sums_bytes(const Grid *grid, const Parameters *parameters, const SumStage *stage, int stages, int rank,
+                  bool window) {
   int64_t gradients = memory_floats(grid, stage, stages, rank), flat = parameters->size;
   // Own totals when more than one partial sum meets; messages carry the gradients twice.
   int64_t totals = grid->ranks > 1 ? flat / grid->ranks : 0;

@@ -28,7 +28,8 @@ static void build_encoder(EncoderStage *stage, const Config *config, int i, cons
   named_path(path, "factor", config->modality[i].name);
   Value latent = encoder_mlp(graph, u, &ebr->factor, ebr->latent, path);
   stage->output = latent;
-  Value which = encoder_mlp(graph, graph_reverse(graph, latent), &ebr->discriminator, config->modalities, "discriminator");
+  Value which =
+      encoder_mlp(graph, graph_reverse(graph, latent), &ebr->discriminator, config->modalities, "discriminator");
   stage->index = graph_input_labels(graph);
   stage->loss[stage->losses++] =
       (StageLoss){"discriminator", graph_cross_entropy(graph, which, stage->index), 1, COUNT_PRESENT};
@@ -66,7 +67,8 @@ void ebr_schedule(Stages *stages, const Progress *progress) {
     semantic = half == 0 ? 1 : 0;
   }
   if (ebr->schedule == ADVERSARIAL_DANN) {
-    double p = ((double)progress->epoch + (double)progress->batch / (double)progress->batches) / (double)progress->epochs;
+    double p =
+        ((double)progress->epoch + (double)progress->batch / (double)progress->batches) / (double)progress->epochs;
     reversed *= 2 / (1 + exp(-10 * p)) - 1;
   }
   if (progress->stopped) {

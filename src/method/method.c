@@ -33,7 +33,8 @@ Status stages_open(Stages *stages, const Config *config, const Dataset *dataset)
   TRY(fusion_check(config, representation));
   stages->fusion_cost = fusion_cost(config, representation, stages->outputs);
   for (int i = 0; i < config->modalities; i++)
-    stages->encoder[i] = (EncoderStage){.graph = graph_open(&stages->parameters, &stages->state), .labels = -1, .index = -1};
+    stages->encoder[i] =
+        (EncoderStage){.graph = graph_open(&stages->parameters, &stages->state), .labels = -1, .index = -1};
   stages->fusion.graph = graph_open(&stages->parameters, &stages->state);
   if (config->method.type == METHOD_KD)
     return status_error(EXIT_CONFIG, "method.type: kd is not in this version; use vanilla or ebr");

@@ -11,7 +11,9 @@ static void layer_path(char path[PARAMETER_PATH], const char *prefix, const char
 }
 
 static Value activate(Graph *graph, Value x, ActivationType type) {
-  return type == ACTIVATION_GELU ? graph_gelu(graph, x) : type == ACTIVATION_TANH ? graph_tanh(graph, x) : graph_relu(graph, x);
+  return type == ACTIVATION_GELU   ? graph_gelu(graph, x)
+         : type == ACTIVATION_TANH ? graph_tanh(graph, x)
+                                   : graph_relu(graph, x);
 }
 
 // The config leaves the rate below 0 to ask for the type's own.
@@ -117,21 +119,28 @@ int representation_width(const ModalityConfig *config, const DatasetModality *mo
 Status encoder_check(const ModalityConfig *config, const DatasetModality *modality) {
   const EncoderConfig *encoder = &config->encoder;
   if (modality->kind == KIND_SERIES)
-    return status_error(EXIT_CONFIG, "modalities.%s: it is a time series, which no encoder reads yet; import it as vectors",
+    return status_error(EXIT_CONFIG,
+                        "modalities.%s: it is a time series, which no encoder reads yet; import it as vectors",
                         config->name);
   bool dense_only = encoder->type == ENCODER_LENET || encoder->type == ENCODER_SNET || encoder->type == ENCODER_CNN;
   if (!dense_only)
-    return encoder->out > 0 ? STATUS_OK : status_error(EXIT_CONFIG, "modalities.%s.encoder.out: write the width of the representation", config->name);
+    return encoder->out > 0
+               ? STATUS_OK
+               : status_error(EXIT_CONFIG, "modalities.%s.encoder.out: write the width of the representation",
+                              config->name);
   if (modality->kind == KIND_CODES || modality->dimensions < 2)
-    return status_error(EXIT_CONFIG, "modalities.%s.encoder.type: this encoder reads images or spectrograms, not %s; use mlp",
+    return status_error(EXIT_CONFIG,
+                        "modalities.%s.encoder.type: this encoder reads images or spectrograms, not %s; use mlp",
                         config->name, modality->kind == KIND_CODES ? "codes" : "vectors");
   int shape[3];
   image_shape(modality, shape);
   int least = encoder->type == ENCODER_LENET ? 16 : encoder->type == ENCODER_SNET ? 5 : 1 << encoder->channels.count;
   if (encoder->type != ENCODER_CNN && shape[0] != 1)
-    return status_error(EXIT_CONFIG, "modalities.%s.encoder.type: lenet and snet read one channel, not %d; use cnn", config->name, shape[0]);
+    return status_error(EXIT_CONFIG, "modalities.%s.encoder.type: lenet and snet read one channel, not %d; use cnn",
+                        config->name, shape[0]);
   if (shape[1] < least || shape[2] < least)
-    return status_error(EXIT_CONFIG, "modalities.%s.encoder: inputs of %d x %d are too small; at least %d x %d are needed",
+    return status_error(EXIT_CONFIG,
+                        "modalities.%s.encoder: inputs of %d x %d are too small; at least %d x %d are needed",
                         config->name, shape[1], shape[2], least, least);
   if (encoder->type == ENCODER_CNN && encoder->out <= 0)
     return status_error(EXIT_CONFIG, "modalities.%s.encoder.out: write the width of the representation", config->name);
@@ -152,7 +161,8 @@ Value encoder_build(Graph *graph, Value *input, const ModalityConfig *config, co
     return mlp(graph, *input, config, false);
   if (encoder->type == ENCODER_CNN)
     return cnn(graph, *input, config);
-  Value x = graph_flatten(graph, encoder->type == ENCODER_LENET ? lenet(graph, *input, config) : snet(graph, *input, config));
+  Value x =
+      graph_flatten(graph, encoder->type == ENCODER_LENET ? lenet(graph, *input, config) : snet(graph, *input, config));
   if (encoder->out <= 0 || encoder->out == graph_width(graph, x))
     return x;
   char path[PARAMETER_PATH];

@@ -6,10 +6,13 @@ Status fusion_check(const Config *config, const int *width) {
   if (config->fusion.type == FUSION_SUM || config->fusion.type == FUSION_ATTENTION)
     for (int i = 1; i < config->modalities; i++)
       if (width[i] != width[0])
-        return status_error(EXIT_CONFIG, "fusion.type: sum and attention need representations of one width, but %s has %d and %s %d; set encoder.out alike",
+        return status_error(EXIT_CONFIG,
+                            "fusion.type: sum and attention need representations of one width, but %s has %d and %s "
+                            "%d; set encoder.out alike",
                             config->modality[0].name, width[0], config->modality[i].name, width[i]);
   if (config->fusion.type == FUSION_ATTENTION && width[0] % config->fusion.heads)
-    return status_error(EXIT_CONFIG, "fusion.heads: %d heads do not divide the width %d", config->fusion.heads, width[0]);
+    return status_error(EXIT_CONFIG, "fusion.heads: %d heads do not divide the width %d", config->fusion.heads,
+                        width[0]);
   return STATUS_OK;
 }
 
@@ -58,7 +61,8 @@ static Value join(Graph *graph, const Config *config, const Value *z, const Valu
   return sum;
 }
 
-Value fusion_build(Graph *graph, const Config *config, const Value *z, const Value *mask, int outputs, Value *representation) {
+Value fusion_build(Graph *graph, const Config *config, const Value *z, const Value *mask, int outputs,
+                   Value *representation) {
   int layers = 0;
   Value x = join(graph, config, z, mask, &layers);
   for (int k = 0; k < config->fusion.hidden.count; k++)

@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-Status evaluate_logits(Session *session, const MaskProtocol *protocol, const int64_t *order, int64_t n, float *logits, uint8_t *shown) {
+Status evaluate_logits(Session *session, const MaskProtocol *protocol, const int64_t *order, int64_t n, float *logits,
+                       uint8_t *shown) {
   int outputs = session->stages.outputs, room = session->batch.room;
   memset(logits, 0, (size_t)n * (size_t)outputs * sizeof(float));
   for (int64_t at = 0; at < n; at += room) {
@@ -31,7 +32,8 @@ Status evaluate_logits(Session *session, const MaskProtocol *protocol, const int
     const float *result = step_predict(session->step, &session->batch, &first, &rows);
     for (int r = 0; r < rows; r++)
       for (int c = 0; c < outputs; c++) // + 0 turns -0 into +0, as the sum over ranks does
-        logits[(size_t)place[first + r] * (size_t)outputs + (size_t)c] = result[(size_t)r * (size_t)outputs + (size_t)c] + 0.0f;
+        logits[(size_t)place[first + r] * (size_t)outputs + (size_t)c] =
+            result[(size_t)r * (size_t)outputs + (size_t)c] + 0.0f;
     free(place);
   }
   exchange_collect(&session->grid, logits, n * outputs);
@@ -79,7 +81,8 @@ static Status score(Scores *scores, const Session *session, const float *logits,
   return status.code ? status : rank_scores(scores, logits, label, n, outputs);
 }
 
-static Status evaluate_order(Session *session, const MaskProtocol *protocol, const int64_t *order, int64_t n, Scores *scores) {
+static Status evaluate_order(Session *session, const MaskProtocol *protocol, const int64_t *order, int64_t n,
+                             Scores *scores) {
   float *logits;
   uint8_t *shown = NULL;
   int32_t *label = NULL;
@@ -144,8 +147,9 @@ static json_t *names_shown(const Session *session, const bool *withheld) {
 
 static void table_row(const Session *session, bool table, const char *what, const Scores *scores) {
   if (table && comm_is_root(session->comm))
-    printf("%-40s n %6lld  accuracy %6.2f %% [%5.2f, %5.2f]  loss %8.4f  auroc %.4f  auprc %.4f\n", what, (long long)scores->n,
-           100 * scores->accuracy, 100 * scores->accuracy_low, 100 * scores->accuracy_high, scores->loss, scores->auroc, scores->auprc);
+    printf("%-40s n %6lld  accuracy %6.2f %% [%5.2f, %5.2f]  loss %8.4f  auroc %.4f  auprc %.4f\n", what,
+           (long long)scores->n, 100 * scores->accuracy, 100 * scores->accuracy_low, 100 * scores->accuracy_high,
+           scores->loss, scores->auroc, scores->auprc);
 }
 
 static Status add_pattern(Session *session, const EvaluationPlan *plan, unsigned shown, json_t *patterns, bool table) {
@@ -154,7 +158,8 @@ static Status add_pattern(Session *session, const EvaluationPlan *plan, unsigned
   for (int i = 0; i < session->config.modalities; i++) {
     protocol.withheld[i] = !(shown >> i & 1);
     if (!protocol.withheld[i])
-      snprintf(what + strlen(what), sizeof what - strlen(what), "%s%s", what[0] ? " + " : "", session->config.modality[i].name);
+      snprintf(what + strlen(what), sizeof what - strlen(what), "%s%s", what[0] ? " + " : "",
+               session->config.modality[i].name);
   }
   Scores scores;
   TRY(evaluate_split(session, plan->split, &protocol, &scores));
@@ -182,7 +187,8 @@ static Status add_patterns(Session *session, const EvaluationPlan *plan, json_t 
 }
 
 // modality -1: all of them at once.
-static Status add_rate(Session *session, const EvaluationPlan *plan, double rate, int modality, json_t *rates, bool table) {
+static Status add_rate(Session *session, const EvaluationPlan *plan, double rate, int modality, json_t *rates,
+                       bool table) {
   MaskProtocol protocol = {.kind = MASK_RATE, .seed = session->config.run.seed, .epoch = RANDOM_EVALUATION};
   for (int i = 0; i < session->config.modalities; i++)
     protocol.rate[i] = modality < 0 || modality == i ? rate : 0;

@@ -26,7 +26,8 @@ void rows_close(Rows *rows) {
 size_t rows_bytes(int room, const DatasetModality *modality) {
   size_t row = sizeof(int64_t) + 2 * sizeof(int32_t);
   if (modality)
-    row += modality->kind == KIND_CODES ? sizeof(int64_t) + 64 * sizeof(int32_t) : (size_t)modality->width * sizeof(float);
+    row +=
+        modality->kind == KIND_CODES ? sizeof(int64_t) + 64 * sizeof(int32_t) : (size_t)modality->width * sizeof(float);
   return (size_t)room * row;
 }
 

@@ -17,8 +17,9 @@ Status metrics_log_open(MetricsLog *log, const char *dir, int64_t bytes) {
     return status_error(EXIT_CANNOT_CREATE, "%s: cannot be opened for writing: %s", path, strerror(errno));
   off_t length = lseek(log->file, 0, SEEK_END);
   if (length < bytes)
-    return status_error(EXIT_DATA, "%s: is shorter than its checkpoint says (%lld bytes, not %lld); restore it or remove the run", path,
-                        (long long)length, (long long)bytes);
+    return status_error(EXIT_DATA,
+                        "%s: is shorter than its checkpoint says (%lld bytes, not %lld); restore it or remove the run",
+                        path, (long long)length, (long long)bytes);
   if (ftruncate(log->file, bytes) != 0 || lseek(log->file, bytes, SEEK_SET) != bytes)
     return status_error(EXIT_IO, "%s: cannot be cut back: %s", path, strerror(errno));
   return STATUS_OK;
@@ -27,7 +28,8 @@ Status metrics_log_open(MetricsLog *log, const char *dir, int64_t bytes) {
 static void append(MetricsLog *log, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  int room = (int)sizeof log->line - log->length, added = vsnprintf(log->line + log->length, (size_t)room, format, arguments);
+  int room = (int)sizeof log->line - log->length,
+      added = vsnprintf(log->line + log->length, (size_t)room, format, arguments);
   va_end(arguments);
   REQUIRE(added < room, "a line of metrics.jsonl is too long");
   log->length += added;
@@ -45,7 +47,9 @@ void metrics_log_number(MetricsLog *log, const char *key, double value) {
     append(log, ",\"%s\":null", key);
 }
 
-void metrics_log_text(MetricsLog *log, const char *key, const char *value) { append(log, ",\"%s\":\"%s\"", key, value); }
+void metrics_log_text(MetricsLog *log, const char *key, const char *value) {
+  append(log, ",\"%s\":\"%s\"", key, value);
+}
 
 void metrics_log_end(MetricsLog *log) {
   append(log, "}\n");

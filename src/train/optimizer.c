@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-
 Status optimizer_open(Optimizer *optimizer, const Config *config, const Sums *sums) {
   int units, first, end;
   const SumUnit *unit = sums_units(sums, &units, &first, &end);
@@ -19,7 +18,8 @@ Status optimizer_open(Optimizer *optimizer, const Config *config, const Sums *su
   TRY(memory_take((void **)&optimizer->m, (size_t)optimizer->floats, sizeof(float), "the optimiser's first moments"));
   if (config->optimizer.type == OPTIMIZER_SGD)
     return STATUS_OK;
-  return memory_take((void **)&optimizer->v, (size_t)optimizer->floats, sizeof(float), "the optimiser's second moments");
+  return memory_take((void **)&optimizer->v, (size_t)optimizer->floats, sizeof(float),
+                     "the optimiser's second moments");
 }
 
 void optimizer_close(Optimizer *optimizer) {
@@ -30,7 +30,8 @@ void optimizer_close(Optimizer *optimizer) {
 
 double optimizer_rate(const Config *config, const Progress *progress) {
   double t = (double)(progress->epoch * progress->batches + progress->batch), rate = config->optimizer.learning_rate;
-  double warm = config->optimizer.schedule.warmup_epochs * (double)progress->batches, gamma = config->optimizer.schedule.gamma;
+  double warm = config->optimizer.schedule.warmup_epochs * (double)progress->batches,
+         gamma = config->optimizer.schedule.gamma;
   if (t < warm)
     return rate * (t + 1) / warm;
   double left = (double)(progress->epochs * progress->batches) - warm;
@@ -47,7 +48,8 @@ double optimizer_rate(const Config *config, const Progress *progress) {
   return rate;
 }
 
-static void update(Optimizer *optimizer, float *p, int64_t at, const float *g, int64_t n, double rate, double scale, int64_t step) {
+static void update(Optimizer *optimizer, float *p, int64_t at, const float *g, int64_t n, double rate, double scale,
+                   int64_t step) {
   const Config *config = optimizer->config;
   float *m = optimizer->m + at, *v = optimizer->v ? optimizer->v + at : NULL;
   double decay = config->optimizer.weight_decay;
@@ -63,7 +65,8 @@ static void update(Optimizer *optimizer, float *p, int64_t at, const float *g, i
     adamw_step(p, m, v, g, (size_t)n, &rule, step);
 }
 
-Status optimizer_step(Optimizer *optimizer, Sums *sums, double rate, int64_t step, double *norm, double *riders, int n) {
+Status optimizer_step(Optimizer *optimizer, Sums *sums, double rate, int64_t step, double *norm, double *riders,
+                      int n) {
   int units, first, end, threads = optimizer->config->grid.threads;
   const SumUnit *unit = sums_units(sums, &units, &first, &end);
   sums_reduce(sums, optimizer->squares, riders, n, threads);
@@ -73,14 +76,17 @@ Status optimizer_step(Optimizer *optimizer, Sums *sums, double rate, int64_t ste
   *norm = sqrt(square);
   if (!isfinite(*norm)) {
     sums_publish(sums);
-    return status_error(EXIT_INTERNAL, "step %lld: the gradient is not finite; lower optimizer.learning_rate or set optimizer.clip_norm",
-                        (long long)step);
+    return status_error(
+        EXIT_INTERNAL,
+        "step %lld: the gradient is not finite; lower optimizer.learning_rate or set optimizer.clip_norm",
+        (long long)step);
   }
   double clip = optimizer->config->optimizer.clip_norm, scale = clip > 0 ? fmin(1, clip / (*norm + 1e-6)) : 1;
   float *parameters = sums_parameters(sums);
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
   for (int u = first; u < end; u++)
-    update(optimizer, parameters + unit[u].offset, unit[u].offset - optimizer->begin, sums_total(sums, u), unit[u].size, rate, scale, step);
+    update(optimizer, parameters + unit[u].offset, unit[u].offset - optimizer->begin, sums_total(sums, u), unit[u].size,
+           rate, scale, step);
   sums_publish(sums);
   return STATUS_OK;
 }

@@ -34,7 +34,8 @@ static size_t sent_bytes(const Session *session, int rank) {
   for (int i = 0; i < session->config.modalities; i++)
     if (grid->group_of[i] == rank % grid->groups)
       gradients += (double)session->table.stage[i].size;
-  return (size_t)(bytes + (gradients + (double)session->stages.parameters.size) * sizeof(float) * (grid->ranks - 1) / grid->ranks);
+  return (size_t)(bytes + (gradients + (double)session->stages.parameters.size) * sizeof(float) * (grid->ranks - 1) /
+                              grid->ranks);
 }
 
 static size_t data_bytes(const Session *session) {
@@ -71,9 +72,10 @@ Status plan_row(PlanRow *row, const Config *config, int ranks) {
 }
 
 static json_t *row_json(const PlanRow *row) {
-  return json_pack("{s:i, s:i, s:i, s:f, s:I, s:I, s:I, s:f}", "ranks", row->ranks, "modality_groups", row->groups, "data_shards",
-                   row->shards, "busiest_share", row->share, "bytes_per_rank", (json_int_t)row->bytes_rank, "bytes_per_node",
-                   (json_int_t)row->bytes_node, "bytes_sent_per_step", (json_int_t)row->bytes_sent, "step_seconds", row->step_seconds);
+  return json_pack("{s:i, s:i, s:i, s:f, s:I, s:I, s:I, s:f}", "ranks", row->ranks, "modality_groups", row->groups,
+                   "data_shards", row->shards, "busiest_share", row->share, "bytes_per_rank",
+                   (json_int_t)row->bytes_rank, "bytes_per_node", (json_int_t)row->bytes_node, "bytes_sent_per_step",
+                   (json_int_t)row->bytes_sent, "step_seconds", row->step_seconds);
 }
 
 static double mib(size_t bytes) { return (double)bytes / (1 << 20); }
@@ -115,8 +117,8 @@ static Status print_sketch(const Config *config, int ranks, bool json) {
         printf("%-48s %12lld\n", it->path, (long long)it->size);
       }
       printf("%-48s %12lld\n", "parameters", (long long)parameters_number(&session.stages.parameters));
-      printf("memory per rank %.1f MiB, data set once per node %.1f MiB, sent per rank and step %.2f MiB\n", mib(row.bytes_rank),
-             mib(row.bytes_node), mib(row.bytes_sent));
+      printf("memory per rank %.1f MiB, data set once per node %.1f MiB, sent per rank and step %.2f MiB\n",
+             mib(row.bytes_rank), mib(row.bytes_node), mib(row.bytes_sent));
     }
   }
   session_sketch_close(&session);
@@ -131,7 +133,8 @@ static Status print_table(const Config *config, const int *ranks, int count, boo
   json_t *rows = json_array();
   Status status = STATUS_OK;
   if (!json)
-    printf("%-6s %-8s %-14s %-16s %-16s %-18s %s\n", "ranks", "grid", "busiest share", "MiB per rank", "MiB per node", "MiB sent per step", "seconds per step");
+    printf("%-6s %-8s %-14s %-16s %-16s %-18s %s\n", "ranks", "grid", "busiest share", "MiB per rank", "MiB per node",
+           "MiB sent per step", "seconds per step");
   for (int k = 0; k < count && status.code == 0; k++) {
     PlanRow row;
     status = plan_row(&row, config, ranks[k]);
@@ -140,8 +143,8 @@ static Status print_table(const Config *config, const int *ranks, int count, boo
     if (json)
       json_array_append_new(rows, row_json(&row));
     else
-      printf("%-6d %dx%-6d %-14.3f %-16.1f %-16.1f %-18.2f %.2g\n", row.ranks, row.groups, row.shards, row.share, mib(row.bytes_rank),
-             mib(row.bytes_node), mib(row.bytes_sent), row.step_seconds);
+      printf("%-6d %dx%-6d %-14.3f %-16.1f %-16.1f %-18.2f %.2g\n", row.ranks, row.groups, row.shards, row.share,
+             mib(row.bytes_rank), mib(row.bytes_node), mib(row.bytes_sent), row.step_seconds);
   }
   if (json && status.code == 0) {
     json_dumpf(rows, stdout, JSON_INDENT(1));

@@ -26,9 +26,11 @@ static void split_double(float part[PARTS], double value) {
 
 static double join_double(const float part[PARTS]) { return (double)part[0] + (double)part[1] + (double)part[2]; }
 
-static CheckpointTensor tensor_of(const char *prefix, const Parameter *parameter, float *whole, int64_t first, int64_t end) {
+static CheckpointTensor tensor_of(const char *prefix, const Parameter *parameter, float *whole, int64_t first,
+                                  int64_t end) {
   CheckpointTensor tensor = {.dimensions = parameter->dimensions, .first = first, .end = end};
-  REQUIRE(text_print(tensor.path, sizeof tensor.path, "%s/%s", prefix, parameter->path), "a path is too long: %s", parameter->path);
+  REQUIRE(text_print(tensor.path, sizeof tensor.path, "%s/%s", prefix, parameter->path), "a path is too long: %s",
+          parameter->path);
   memcpy(tensor.dim, parameter->dim, sizeof tensor.dim);
   int64_t rows = parameter->dim[0] > 0 ? parameter->dim[0] : 1;
   tensor.data = whole ? whole + parameter->offset + first * (parameter->size / rows) : NULL;
@@ -61,7 +63,8 @@ static bool holds_state(const Session *session, const Parameter *state) {
 
 static Status list_model(TensorList *list, Session *session, Optimizer *optimizer) {
   const Parameters *parameters = &session->stages.parameters, *state = &session->stages.state;
-  TRY(memory_take((void **)&list->item, (size_t)(3 * parameters->count + state->count + 2), sizeof *list->item, "the tensor list"));
+  TRY(memory_take((void **)&list->item, (size_t)(3 * parameters->count + state->count + 2), sizeof *list->item,
+                  "the tensor list"));
   float *block = sums_parameters(session->sums);
   for (int p = 0; p < parameters->count; p++) {
     int64_t first, end;
@@ -70,7 +73,8 @@ static Status list_model(TensorList *list, Session *session, Optimizer *optimize
     if (!optimizer)
       continue;
     // The moments cover the own units only: seen from the flat block's start they begin at `begin`.
-    float *m = optimizer->m ? optimizer->m - optimizer->begin : NULL, *v = optimizer->v ? optimizer->v - optimizer->begin : NULL;
+    float *m = optimizer->m ? optimizer->m - optimizer->begin : NULL,
+          *v = optimizer->v ? optimizer->v - optimizer->begin : NULL;
     list->item[list->count++] = tensor_of("/optimizer/m", &parameters->item[p], m, first, end);
     if (v)
       list->item[list->count++] = tensor_of("/optimizer/v", &parameters->item[p], v, first, end);
@@ -86,8 +90,10 @@ static Status list_sums(TensorList *list, Session *session) {
   int accumulators = step_accumulators(session->step), slices = session->config.grid.slices;
   TRY(memory_take((void **)&list->accumulated, (size_t)(accumulators * slices * PARTS), sizeof(float), "loss sums"));
   TRY(memory_take((void **)&list->counted, (size_t)(accumulators * PARTS), sizeof(float), "loss sums"));
-  list->item[list->count++] = (CheckpointTensor){"/state/accumulated", 3, {accumulators, slices, PARTS}, list->accumulated, 0, accumulators};
-  list->item[list->count++] = (CheckpointTensor){"/state/counted", 2, {accumulators, PARTS}, list->counted, 0, accumulators};
+  list->item[list->count++] =
+      (CheckpointTensor){"/state/accumulated", 3, {accumulators, slices, PARTS}, list->accumulated, 0, accumulators};
+  list->item[list->count++] =
+      (CheckpointTensor){"/state/counted", 2, {accumulators, PARTS}, list->counted, 0, accumulators};
   return STATUS_OK;
 }
 
@@ -117,11 +123,17 @@ Status position_save(Session *session, Optimizer *optimizer, const Position *pos
     for (int k = 0; k < accumulators; k++)
       split_double(list.counted + k * PARTS, step_counted(session->step)[k]);
     free(all);
-    CheckpointHead head = {.step = position->step, .epoch = position->progress.epoch, .batch = position->progress.batch,
-                           .seed = session->config.run.seed, .config_hash = config_hash(&session->config),
+    CheckpointHead head = {.step = position->step,
+                           .epoch = position->progress.epoch,
+                           .batch = position->progress.batch,
+                           .seed = session->config.run.seed,
+                           .config_hash = config_hash(&session->config),
                            .data_hash = dataset_identity(&session->dataset),
-                           .parameters_hash = parameters_hash(sums_parameters(session->sums), &session->stages.parameters),
-                           .best = position->best, .best_epoch = position->best_epoch, .patience_left = position->patience_left,
+                           .parameters_hash =
+                               parameters_hash(sums_parameters(session->sums), &session->stages.parameters),
+                           .best = position->best,
+                           .best_epoch = position->best_epoch,
+                           .patience_left = position->patience_left,
                            .metrics_bytes = position->metrics_bytes};
     text_print(head.grid, sizeof head.grid, "%dx%d", session->grid.groups, session->grid.shards);
     head.extra[0] = position->progress.stopped;
@@ -157,7 +169,9 @@ static void take_sums(Session *session, const TensorList *list) {
 
 Status position_load(Session *session, Optimizer *optimizer, Position *position, const char *dir, bool *found) {
   TensorList list;
-  CheckpointHead head = {.seed = session->config.run.seed, .config_hash = config_hash(&session->config), .data_hash = dataset_identity(&session->dataset)};
+  CheckpointHead head = {.seed = session->config.run.seed,
+                         .config_hash = config_hash(&session->config),
+                         .data_hash = dataset_identity(&session->dataset)};
   Status status = comm_agree(session->comm, make_list(&list, session, optimizer));
   if (status.code == 0)
     status = checkpoint_read_latest(session->comm, dir, &head, list.item, list.count, found);

@@ -36,7 +36,7 @@ typedef struct Run {
   int64_t *sample, *order, samples; // training samples and the epoch's order
   double began, saved;              // clock of the start and of the last checkpoint
   double epoch_began;
-  int64_t epoch_samples;            // seen in this process in this epoch
+  int64_t epoch_samples; // seen in this process in this epoch
   double norm, rate;
   bool locked, interrupted;
 } Run;
@@ -83,7 +83,8 @@ static Status one_step(Run *run, double *riders) {
   riders[RIDER_INTERRUPT] = interrupt_seen();
   riders[RIDER_MINUTES] = comm_is_root(run->comm) && minutes > 0 && clock_seconds() - run->saved > 60 * minutes;
   run->rate = optimizer_rate(&session->config, progress);
-  Status status = optimizer_step(&run->optimizer, session->sums, run->rate, run->position.step + 1, &run->norm, riders, RIDERS);
+  Status status =
+      optimizer_step(&run->optimizer, session->sums, run->rate, run->position.step + 1, &run->norm, riders, RIDERS);
   if (status.code)
     return status;
   if (run->options->dump_gradients && run->position.step == 0)
@@ -105,8 +106,8 @@ static Status after_step(Run *run, const double *riders) {
   }
   if ((steps || riders[RIDER_MINUTES] > 0) && !last)
     TRY(save(run));
-  progress_line_show(&run->line, run->position.step, progress->batches * progress->epochs, progress->epoch, progress->epochs,
-                     (double)run->epoch_samples / fmax(1e-9, clock_seconds() - run->epoch_began));
+  progress_line_show(&run->line, run->position.step, progress->batches * progress->epochs, progress->epoch,
+                     progress->epochs, (double)run->epoch_samples / fmax(1e-9, clock_seconds() - run->epoch_began));
   return STATUS_OK;
 }
 
@@ -128,7 +129,8 @@ static Status train_epoch(Run *run) {
 static void log_training(Run *run) {
   Step *step = run->session.step;
   int accumulators = step_accumulators(step), slices = run->session.config.grid.slices;
-  double *all = malloc((size_t)(accumulators * slices) * sizeof *all), total = 0, seconds = clock_seconds() - run->epoch_began;
+  double *all = malloc((size_t)(accumulators * slices) * sizeof *all), total = 0,
+         seconds = clock_seconds() - run->epoch_began;
   REQUIRE(all, "out of memory for loss sums");
   memcpy(all, step_accumulated(step), (size_t)(accumulators * slices) * sizeof *all);
   comm_gather_sums(run->comm, all, accumulators * slices);
@@ -152,7 +154,8 @@ static void log_training(Run *run) {
   metrics_log_number(&run->log, "samples_per_s", (double)run->epoch_samples / fmax(1e-9, seconds));
   metrics_log_end(&run->log);
   log_info("epoch %lld/%lld  step %lld  train loss %.4f  %.0f samples/s", (long long)run->position.progress.epoch + 1,
-           (long long)run->position.progress.epochs, (long long)run->position.step, total, (double)run->epoch_samples / fmax(1e-9, seconds));
+           (long long)run->position.progress.epochs, (long long)run->position.step, total,
+           (double)run->epoch_samples / fmax(1e-9, seconds));
   free(all);
   step_reset(step);
 }
@@ -178,8 +181,8 @@ static void judge_adversary(Run *run, double score) {
     position->adversary_left = config->method.ebr.patience;
   } else if (--position->adversary_left <= 0) {
     position->progress.stopped = true;
-    log_info("epoch %lld: the adversarial phase ends (no better validation score for %d epochs)", (long long)position->progress.epoch,
-             config->method.ebr.patience);
+    log_info("epoch %lld: the adversarial phase ends (no better validation score for %d epochs)",
+             (long long)position->progress.epoch, config->method.ebr.patience);
   }
 }
 
@@ -231,7 +234,8 @@ static Status train(Run *run) {
   Progress *progress = &run->position.progress;
   // Patience that has run out stays so after a resume: the run has stopped, not paused.
   const Config *config = &run->session.config;
-  bool stop = config->train.patience > 0 && strcmp(config->train.metric, "none") && !isnan(run->position.best) && run->position.patience_left <= 0;
+  bool stop = config->train.patience > 0 && strcmp(config->train.metric, "none") && !isnan(run->position.best) &&
+              run->position.patience_left <= 0;
   while (progress->epoch < progress->epochs && !stop && !run->interrupted) {
     TRY(train_epoch(run));
     if (progress->batch == progress->batches)
@@ -250,10 +254,15 @@ static Status begin(Run *run) {
   bool found = false;
   TRY(comm_agree(run->comm, session_samples(session, SPLIT_TRAIN, &run->sample, &run->samples)));
   if (run->samples == 0)
-    return status_error(EXIT_DATA, "%s: no training sample has a label; a split of 0 marks training samples", config->data.file);
-  TRY(comm_agree(run->comm, memory_take((void **)&run->order, (size_t)run->samples, sizeof(int64_t), "the order of samples")));
+    return status_error(EXIT_DATA, "%s: no training sample has a label; a split of 0 marks training samples",
+                        config->data.file);
+  TRY(comm_agree(run->comm,
+                 memory_take((void **)&run->order, (size_t)run->samples, sizeof(int64_t), "the order of samples")));
   TRY(comm_agree(run->comm, optimizer_open(&run->optimizer, config, session->sums)));
-  *position = (Position){.best = NAN, .patience_left = config->train.patience, .adversary_best = NAN, .adversary_left = config->method.ebr.patience};
+  *position = (Position){.best = NAN,
+                         .patience_left = config->train.patience,
+                         .adversary_best = NAN,
+                         .adversary_left = config->method.ebr.patience};
   position->progress.batches = (run->samples + config->data.batch - 1) / config->data.batch;
   position->progress.epochs = config->train.epochs;
   TRY(rundir_lock(run->comm, run->dir, &run->lock));
@@ -263,9 +272,11 @@ static Status begin(Run *run) {
   if (run->options->resume)
     TRY(position_load(session, &run->optimizer, position, run->dir, &found));
   run->log.file = -1;
-  TRY(comm_agree(run->comm, comm_is_root(run->comm) ? metrics_log_open(&run->log, run->dir, position->metrics_bytes) : STATUS_OK));
+  TRY(comm_agree(run->comm,
+                 comm_is_root(run->comm) ? metrics_log_open(&run->log, run->dir, position->metrics_bytes) : STATUS_OK));
   if (found)
-    log_info("resumed at step %lld, epoch %lld of %lld", (long long)position->step, (long long)position->progress.epoch + 1, (long long)position->progress.epochs);
+    log_info("resumed at step %lld, epoch %lld of %lld", (long long)position->step,
+             (long long)position->progress.epoch + 1, (long long)position->progress.epochs);
   return found ? STATUS_OK : save(run);
 }
 
@@ -273,10 +284,13 @@ static Status finish(Run *run, double trained) {
   Session *session = &run->session;
   uint64_t hash = parameters_hash(sums_parameters(session->sums), &session->stages.parameters);
   TRY(comm_agree(run->comm, metrics_log_status(&run->log)));
-  TRY(run_files_end(run->comm, &run->session, run->dir, &(RunSummary){run->interrupted ? "interrupted" : "done", run->position.step,
-                    run->position.progress.epoch, hash, trained}, run->options->json));
+  TRY(run_files_end(run->comm, &run->session, run->dir,
+                    &(RunSummary){run->interrupted ? "interrupted" : "done", run->position.step,
+                                  run->position.progress.epoch, hash, trained},
+                    run->options->json));
   if (run->interrupted)
-    return status_error(EXIT_AGAIN, "%s: interrupted at step %lld, saved; run again with --resume to go on", run->dir, (long long)run->position.step);
+    return status_error(EXIT_AGAIN, "%s: interrupted at step %lld, saved; run again with --resume to go on", run->dir,
+                        (long long)run->position.step);
   bool best = strcmp(session->config.train.metric, "none") && !isnan(run->position.best);
   if (best) {
     char file[PATH_MOST + 16];
@@ -286,8 +300,11 @@ static Status finish(Run *run, double trained) {
   char report[PATH_MOST + 32];
   snprintf(report, sizeof report, "%s/evaluation.json", run->dir);
   watchdog_phase("evaluation", run->position.step);
-  EvaluationPlan plan = {.split = has_split(session, SPLIT_TEST) ? SPLIT_TEST : has_split(session, SPLIT_VALIDATION) ? SPLIT_VALIDATION : SPLIT_TRAIN,
-                         .patterns = true, .rates = session->config.missingness.evaluate};
+  EvaluationPlan plan = {.split = has_split(session, SPLIT_TEST)         ? SPLIT_TEST
+                                  : has_split(session, SPLIT_VALIDATION) ? SPLIT_VALIDATION
+                                                                         : SPLIT_TRAIN,
+                         .patterns = true,
+                         .rates = session->config.missingness.evaluate};
   return evaluate_run(session, &plan, report, !run->options->json && !run->options->quiet, false);
 }
 
@@ -296,8 +313,8 @@ static Status train_inside(Run *run, const Config *config) {
   TRY(begin(run));
   const Grid *grid = &run->session.grid;
   log_info("%lld parameters, %lld training samples, %d ranks as %d modality groups x %d data shards, %d slices",
-           (long long)parameters_number(&run->session.stages.parameters), (long long)run->samples, run->comm->ranks, grid->groups,
-           grid->shards, grid->slices);
+           (long long)parameters_number(&run->session.stages.parameters), (long long)run->samples, run->comm->ranks,
+           grid->groups, grid->shards, grid->slices);
   run->saved = run->began = clock_seconds();
   progress_line_begin(&run->line, !run->options->quiet, run->position.step);
   TRY(train(run));
@@ -305,7 +322,8 @@ static Status train_inside(Run *run, const Config *config) {
 }
 
 Status run_train(const Comm *comm, const Config *config, const RunOptions *options) {
-  Run run = {.comm = comm, .options = options, .dir = options->out ? options->out : config->run.out, .log = {.file = -1}};
+  Run run = {
+      .comm = comm, .options = options, .dir = options->out ? options->out : config->run.out, .log = {.file = -1}};
   if (options->dump_gradients && comm->ranks > 1)
     return status_error(EXIT_USAGE, "--dump-gradients works on one rank; start the program without mpirun");
   Status status = train_inside(&run, config);

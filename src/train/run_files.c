@@ -2,8 +2,8 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "train/run.h"
 #include "train/position.h"
+#include "train/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,9 @@ static Status begin(const Config *config, const char *dir, bool resume) {
   struct stat info;
   snprintf(latest, sizeof latest, "%s/checkpoints/latest", dir);
   if (!resume && lstat(latest, &info) == 0)
-    return status_error(EXIT_CANNOT_CREATE, "%s: holds a run already; add --resume to go on with it, or choose another directory with --out", dir);
+    return status_error(
+        EXIT_CANNOT_CREATE,
+        "%s: holds a run already; add --resume to go on with it, or choose another directory with --out", dir);
   if (resume && lstat(latest, &info) == 0)
     return STATUS_OK; // the configuration that the run began with stays
   char *text = config_print(config);
@@ -56,11 +58,12 @@ static Status end(const Session *session, const char *dir, const RunSummary *sum
   hash_text(config, config_hash(&session->config));
   hash_text(data, dataset_identity(&session->dataset));
   snprintf(grid, sizeof grid, "%dx%d", session->grid.groups, session->grid.shards);
-  json_t *root = json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:s, s:I, s:f, s:I}", "state", summary->state, "run", session->config.run.name,
-                           "step", (json_int_t)summary->step, "epoch", (json_int_t)summary->epoch, "parameters_xxh64", parameters,
-                           "config_xxh64", config, "data_xxh64", data, "ranks", session->comm->ranks, "grid", grid, "parameters",
-                           (json_int_t)parameters_number(&session->stages.parameters), "seconds", summary->seconds, "peak_bytes",
-                           (json_int_t)memory_peak());
+  json_t *root = json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:i, s:s, s:I, s:f, s:I}", "state", summary->state,
+                           "run", session->config.run.name, "step", (json_int_t)summary->step, "epoch",
+                           (json_int_t)summary->epoch, "parameters_xxh64", parameters, "config_xxh64", config,
+                           "data_xxh64", data, "ranks", session->comm->ranks, "grid", grid, "parameters",
+                           (json_int_t)parameters_number(&session->stages.parameters), "seconds", summary->seconds,
+                           "peak_bytes", (json_int_t)memory_peak());
   REQUIRE(root, "run.json cannot be made");
   char *text = json_dumps(root, JSON_INDENT(1));
   json_decref(root);
@@ -78,7 +81,8 @@ Status run_files_end(const Comm *comm, const Session *session, const char *dir, 
   return comm_agree(comm, comm_is_root(comm) ? end(session, dir, summary, json) : STATUS_OK);
 }
 
-Status run_open(Session *session, const Comm *comm, const char *dir, const char *data, const char *const *overrides, int count) {
+Status run_open(Session *session, const Comm *comm, const char *dir, const char *data, const char *const *overrides,
+                int count) {
   char path[PATH_MOST + 64];
   Config config;
   struct stat info;

@@ -13,7 +13,10 @@ static Status open_dataset(Session *session, const char *file) {
   const char *name[MODALITIES_MOST], *task[1] = {config->data.task};
   for (int i = 0; i < config->modalities; i++)
     name[i] = config->modality[i].name;
-  DatasetWanted wanted = {.modalities = config->modalities, .tasks = config->data.task[0] ? 1 : 0, .modality = name, .task = config->data.task[0] ? task : NULL};
+  DatasetWanted wanted = {.modalities = config->modalities,
+                          .tasks = config->data.task[0] ? 1 : 0,
+                          .modality = name,
+                          .task = config->data.task[0] ? task : NULL};
   TRY(dataset_open(&session->dataset, file, &wanted));
   if (session->dataset.tasks < 1)
     return status_error(EXIT_DATA, "%s: there is no task in it; a data set needs /tasks/NAME/labels", file);
@@ -62,7 +65,7 @@ static Status load(Session *session, const char *file) {
   session->has_block = true;
   Carver carver = {session->block.memory, (char *)session->block.memory + bytes};
   TRY(comm_agree(session->comm, attach(session, &carver)));
-  TRY(comm_agree(session->comm, session->block.rank == 0 ? fill(session, file) : STATUS_OK));
+  TRY(comm_agree(session->comm, node_block_fills(&session->block) ? fill(session, file) : STATUS_OK));
   node_block_publish(&session->block);
   return STATUS_OK;
 }
@@ -75,9 +78,11 @@ static void declare_standard(Session *session) {
     if (!modality_kind_dense(modality->kind))
       continue;
     text_print(path, sizeof path, "standard/%s/mean", modality->name);
-    session->standard_mean[i] = parameters_declare(&session->stages.state, path, (int[]){(int)modality->width}, 1, INIT_ZERO, 1);
+    session->standard_mean[i] =
+        parameters_declare(&session->stages.state, path, (int[]){(int)modality->width}, 1, INIT_ZERO, 1);
     text_print(path, sizeof path, "standard/%s/deviation", modality->name);
-    session->standard_deviation[i] = parameters_declare(&session->stages.state, path, (int[]){(int)modality->width}, 1, INIT_ONE, 1);
+    session->standard_deviation[i] =
+        parameters_declare(&session->stages.state, path, (int[]){(int)modality->width}, 1, INIT_ONE, 1);
   }
 }
 
@@ -91,7 +96,7 @@ static Status measure_standard(Session *session) {
     float *mean = session->state + state->item[session->standard_mean[i]].offset;
     float *deviation = session->state + state->item[session->standard_deviation[i]].offset;
     TRY(memory_take((void **)&number, 2 * (size_t)width, sizeof *number, "means and deviations"));
-    if (session->block.rank == 0)
+    if (node_block_fills(&session->block))
       standardize_measure(number, number + width, &session->dataset, i);
     node_block_share(&session->block, number, 2 * (size_t)width * sizeof *number);
     for (int64_t j = 0; j < width; j++) {
@@ -136,7 +141,8 @@ static Status take_state(Session *session) {
   TRY(memory_take((void **)&session->state, (size_t)session->stages.state.size, sizeof(float), "running statistics"));
   parameters_init(session->state, &session->stages.state, session->config.run.seed);
   TRY(measure_standard(session));
-  return batch_open(&session->batch, session->config.data.batch, session->config.modalities, session->config.grid.slices);
+  return batch_open(&session->batch, session->config.data.batch, session->config.modalities,
+                    session->config.grid.slices);
 }
 
 Status session_open(Session *session, const Comm *comm, const Config *config, const char *file, bool training) {
@@ -153,7 +159,8 @@ Status session_open(Session *session, const Comm *comm, const Config *config, co
   TRY(grid_open(&session->grid, comm));
   session->has_grid = true;
   TRY(comm_agree(comm, stage_table_open(&session->table, &session->stages)));
-  TRY(sums_open(&session->sums, &session->grid, &session->stages.parameters, session->table.stage, session->table.stages, config->grid.window));
+  TRY(sums_open(&session->sums, &session->grid, &session->stages.parameters, session->table.stage,
+                session->table.stages, config->grid.window));
   parameters_init(sums_parameters(session->sums), &session->stages.parameters, config->run.seed);
   sums_publish(session->sums);
   TRY(comm_agree(comm, take_state(session)));
@@ -193,7 +200,10 @@ Status session_samples(const Session *session, Split split, int64_t **sample, in
 
 MaskProtocol session_train_mask(const Session *session, int64_t epoch) {
   const Config *config = &session->config;
-  MaskProtocol protocol = {.kind = MASK_RATE, .seed = config->run.seed, .epoch = (uint32_t)epoch, .label_slope = config->missingness.label_slope};
+  MaskProtocol protocol = {.kind = MASK_RATE,
+                           .seed = config->run.seed,
+                           .epoch = (uint32_t)epoch,
+                           .label_slope = config->missingness.label_slope};
   if (config->missingness.protocol == PROTOCOL_PATTERN)
     protocol.kind = MASK_PATTERN;
   if (config->missingness.protocol == PROTOCOL_LABEL)

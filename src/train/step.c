@@ -24,9 +24,9 @@ struct Step {
   int encoder_room, fusion_room;
   Rows encoder_rows[MODALITIES_MOST]; // of the modalities that are ours
   Rows fusion_rows;
-  float *compact[MODALITIES_MOST];    // z_i of our fusion rows, when they come from elsewhere
+  float *compact[MODALITIES_MOST];                      // z_i of our fusion rows, when they come from elsewhere
   float *full[MODALITIES_MOST], *mask[MODALITIES_MOST]; // inputs of the fusion stage
-  float *received[MODALITIES_MOST];   // where this batch's compact z_i stand
+  float *received[MODALITIES_MOST];                     // where this batch's compact z_i stand
   double *accumulated, *counted;
   int accumulators;
   char name[MODALITIES_MOST * STAGE_LOSSES + STAGE_LOSSES + 1][DATASET_NAME + 32];
@@ -58,7 +58,8 @@ static Status take_stage_memory(Step *step) {
       TRY(rows_open(&step->encoder_rows[i], step->encoder_room, &step->dataset->modality[i]));
     }
     if (step->grid->groups > 1)
-      TRY(memory_take((void **)&step->compact[i], (size_t)step->fusion_room * width, sizeof(float), "received representations"));
+      TRY(memory_take((void **)&step->compact[i], (size_t)step->fusion_room * width, sizeof(float),
+                      "received representations"));
     TRY(memory_take((void **)&step->full[i], (size_t)step->fusion_room * width, sizeof(float), "fusion inputs"));
     TRY(memory_take((void **)&step->mask[i], (size_t)step->fusion_room, sizeof(float), "fusion masks"));
   }
@@ -77,18 +78,26 @@ static void name_accumulators(Step *step) {
   snprintf(step->name[step->accumulators++], sizeof step->name[0], "correct");
 }
 
-Status step_open(Step **result, const Config *config, Stages *stages, const Dataset *dataset, const Grid *grid, Sums *sums,
-                 const Standard *standard, const float *class_weight, float *state, bool training) {
+Status step_open(Step **result, const Config *config, Stages *stages, const Dataset *dataset, const Grid *grid,
+                 Sums *sums, const Standard *standard, const float *class_weight, float *state, bool training) {
   Step *step;
   *result = NULL;
   TRY(comm_agree(grid->comm, memory_take((void **)&step, 1, sizeof *step, "the step")));
-  *step = (Step){.config = config, .stages = stages, .dataset = dataset, .grid = grid, .sums = sums, .standard = standard,
-                 .class_weight = class_weight, .state = state, .training = training};
+  *step = (Step){.config = config,
+                 .stages = stages,
+                 .dataset = dataset,
+                 .grid = grid,
+                 .sums = sums,
+                 .standard = standard,
+                 .class_weight = class_weight,
+                 .state = state,
+                 .training = training};
   *result = step;
   name_accumulators(step);
   size_t cells = (size_t)step->accumulators * (size_t)grid->slices;
   TRY(comm_agree(grid->comm, memory_take((void **)&step->accumulated, cells, sizeof(double), "the loss sums")));
-  TRY(comm_agree(grid->comm, memory_take((void **)&step->counted, (size_t)step->accumulators, sizeof(double), "the loss sums")));
+  TRY(comm_agree(grid->comm,
+                 memory_take((void **)&step->counted, (size_t)step->accumulators, sizeof(double), "the loss sums")));
   return comm_agree(grid->comm, take_stage_memory(step));
 }
 
@@ -117,7 +126,9 @@ static Pass pass_of(const Step *step, const Rows *rows, uint32_t epoch, bool tra
                 .epoch = epoch,
                 .training = training,
                 .threads = step->config->grid.threads,
-                .pool = step->grid->ranks == 1 ? NULL : fusion ? grid_pool_fusion : grid_pool_encoder,
+                .pool = step->grid->ranks == 1 ? NULL
+                        : fusion               ? grid_pool_fusion
+                                               : grid_pool_encoder,
                 .pool_user = (void *)step->grid};
 }
 
@@ -131,7 +142,8 @@ static void forward_encoders(Step *step, const Batch *batch, uint32_t epoch, boo
     Rows *rows = &step->encoder_rows[i];
     rows_select(rows, batch, i, first, end);
     rows_labels(rows, step->dataset->task[0].labels, i);
-    graph_bind(encoder->graph, encoder->input, rows_inputs(rows, &step->dataset->modality[i], step->standard->mean[i], step->standard->deviation[i]));
+    graph_bind(encoder->graph, encoder->input,
+               rows_inputs(rows, &step->dataset->modality[i], step->standard->mean[i], step->standard->deviation[i]));
     if (encoder->labels >= 0)
       graph_bind(encoder->graph, encoder->labels, rows->label);
     if (encoder->index >= 0)
@@ -208,7 +220,8 @@ static double count_rows(const Step *step, const Batch *batch, LossCount count, 
 }
 
 // d objective / d loss_row = weight * class weight / count; the loss itself goes to accumulator k.
-static void seed_loss(Step *step, const Batch *batch, Graph *graph, const StageLoss *loss, const Rows *rows, int modality, int k) {
+static void seed_loss(Step *step, const Batch *batch, Graph *graph, const StageLoss *loss, const Rows *rows,
+                      int modality, int k) {
   double count = count_rows(step, batch, loss->count, modality);
   float *seed = graph_gradient(graph, loss->value);
   const float *value = graph_data(graph, loss->value);
@@ -326,10 +339,12 @@ void step_keep_own(Step *step) {
       keep_slices(step, k++, ours(step->grid, i), first, end);
 }
 
-size_t step_bytes(const Config *config, const Stages *stages, const Dataset *dataset, const Grid *grid, int rank, bool training) {
+size_t step_bytes(const Config *config, const Stages *stages, const Dataset *dataset, const Grid *grid, int rank,
+                  bool training) {
   int encoder_room, fusion_room;
   rooms(grid, rank, config->data.batch, &encoder_room, &fusion_room);
-  size_t bytes = graph_bytes(stages->fusion.graph, fusion_room, training, config->grid.threads) + rows_bytes(fusion_room, NULL);
+  size_t bytes =
+      graph_bytes(stages->fusion.graph, fusion_room, training, config->grid.threads) + rows_bytes(fusion_room, NULL);
   for (int i = 0; i < stages->modalities; i++) {
     if (grid->group_of[i] == rank % grid->groups)
       bytes += graph_bytes(stages->encoder[i].graph, encoder_room, training, config->grid.threads) +

@@ -53,7 +53,8 @@ static void check(const Comm *comm, int groups) {
       for (int at = 0; at < (rows.begin[i][shard_end] - rows.begin[i][shard_first]) * width[i]; at++)
         inner[1] += (double)from[i][at] * (double)back[i][at];
   MPI_Allreduce(MPI_IN_PLACE, inner, 2, MPI_DOUBLE, MPI_SUM, comm->world);
-  CHECK(fabs(inner[0] - inner[1]) < 1e-12 * (1 + fabs(inner[0])), "<Ax,y> = %.17g, <x,A'y> = %.17g", inner[0], inner[1]);
+  CHECK(fabs(inner[0] - inner[1]) < 1e-12 * (1 + fabs(inner[0])), "<Ax,y> = %.17g, <x,A'y> = %.17g", inner[0],
+        inner[1]);
   grid_close(&grid);
 }
 

@@ -11,7 +11,8 @@ static void covers(const Grid *grid) {
     int first, end, shard_first, shard_end;
     grid_fusion_slices(grid, rank, &first, &end);
     grid_encoder_slices(grid, rank / grid->groups, &shard_first, &shard_end);
-    CHECK(first == next && end >= first, "%dx%d: rank %d fuses from %d, not %d", grid->groups, grid->shards, rank, first, next);
+    CHECK(first == next && end >= first, "%dx%d: rank %d fuses from %d, not %d", grid->groups, grid->shards, rank,
+          first, next);
     CHECK(first >= shard_first && end <= shard_end, "rank %d fuses outside its shard", rank);
     next = end;
   }
@@ -33,7 +34,8 @@ int main(void) {
         int possible = 0;
         for (int g = 1; g <= modalities; g++)
           possible |= ranks % g == 0 && ranks / g <= slices;
-        CHECK((status.code == 0) == possible, "%d ranks, %d slices, %d modalities: code %d", ranks, slices, modalities, status.code);
+        CHECK((status.code == 0) == possible, "%d ranks, %d slices, %d modalities: code %d", ranks, slices, modalities,
+              status.code);
         if (possible)
           covers(&grid);
         else
@@ -44,6 +46,7 @@ int main(void) {
   CHECK(strstr(status.text, "use 16 ranks"), "%s", status.text);
   status = grid_choose(&grid, 11, 2, 0, 8, cost, 2, 1);
   CHECK(strstr(status.text, "use 10 or 12 ranks"), "%s", status.text);
-  CHECK(grid_choose(&grid, 6, 3, 2, 8, cost, 6, 1).code == 0 && grid.groups == 3 && grid.shards == 2, "an asked grid is not taken");
+  CHECK(grid_choose(&grid, 6, 3, 2, 8, cost, 6, 1).code == 0 && grid.groups == 3 && grid.shards == 2,
+        "an asked grid is not taken");
   return 0;
 }

@@ -22,7 +22,9 @@ static float tree(int stage, int parameter, int64_t k, int first, int length) {
   return tree(stage, parameter, k, first, length / 2) + tree(stage, parameter, k, first + length / 2, length / 2);
 }
 
-static float node_sum(int stage, int parameter, int64_t k, SliceNode node) { return tree(stage, parameter, k, node.first, node.end - node.first); }
+static float node_sum(int stage, int parameter, int64_t k, SliceNode node) {
+  return tree(stage, parameter, k, node.first, node.end - node.first);
+}
 
 static void check(const Comm *comm, int groups, const char *window) {
   double cost[MODALITIES] = {1, 1}, riders[1] = {1};
@@ -38,7 +40,9 @@ static void check(const Comm *comm, int groups, const char *window) {
   // Parameter 2 gets contributions from both encoder stages.
   int used[STAGES][2] = {{0, 2}, {1, 2}, {3, 3}};
   int64_t offset[STAGES][2] = {{0, 32}, {0, 12000}, {0, 0}};
-  SumStage stage[STAGES] = {{0, 32 + 10000, 2, used[0], offset[0]}, {1, 12000 + 10000, 2, used[1], offset[1]}, {-1, 16, 1, used[2], offset[2]}};
+  SumStage stage[STAGES] = {{0, 32 + 10000, 2, used[0], offset[0]},
+                            {1, 12000 + 10000, 2, used[1], offset[1]},
+                            {-1, 16, 1, used[2], offset[2]}};
   Sums *sums;
   CHECK(sums_open(&sums, &grid, &parameters, stage, STAGES, window).code == 0, "sums_open");
   for (int t = 0; t < STAGES; t++) {
@@ -59,13 +63,16 @@ static void check(const Comm *comm, int groups, const char *window) {
     for (int64_t j = 0; j < unit[u].size; j++) {
       int p = unit[u].parameter;
       int64_t k = unit[u].offset - parameters.item[p].offset + j;
-      float want = p == 2 ? node_sum(0, p, k, all) + node_sum(1, p, k, all) : node_sum(p == 3 ? 2 : p, p, k, all), got = sums_total(sums, u)[j];
-      CHECK(!memcmp(&got, &want, sizeof got), "parameter %d element %lld: got %.9g, not %.9g", p, (long long)k, got, want);
+      float want = p == 2 ? node_sum(0, p, k, all) + node_sum(1, p, k, all) : node_sum(p == 3 ? 2 : p, p, k, all),
+            got = sums_total(sums, u)[j];
+      CHECK(!memcmp(&got, &want, sizeof got), "parameter %d element %lld: got %.9g, not %.9g", p, (long long)k, got,
+            want);
       sums_parameters(sums)[unit[u].offset + j] = got;
     }
   sums_publish(sums);
   for (int64_t k = 0; k < parameters.item[1].size; k++)
-    CHECK(sums_parameters(sums)[parameters.item[1].offset + k] == node_sum(1, 1, k, all), "a published parameter is not the sum");
+    CHECK(sums_parameters(sums)[parameters.item[1].offset + k] == node_sum(1, 1, k, all),
+          "a published parameter is not the sum");
   comm_any(comm, false); // nobody leaves while another still reads
   free(squares);
   sums_close(sums);
