@@ -190,32 +190,32 @@ static void test_activations(void) {
   net_close(&net);
 }
 
-static void test_dropout(void) {
-  enum { N = 203 };
+static void test_dropout(int n) { // n / 4 blocks: some whole, some not
   static const double rates[] = {0, 0.1, 0.5, 0.9};
   for (int i = 0; i < 4; i++) {
     Net net;
     net_open(&net);
-    Value input = example_input(net.graph, shape_vector(N), 1), y = graph_dropout(net.graph, input, rates[i]);
+    Value input = example_input(net.graph, shape_vector(n), 1), y = graph_dropout(net.graph, input, rates[i]);
     start(&net, true);
     net.pass.sample = (int64_t[]){0, 1, 77, (int64_t)1 << 33, 5, 4};
     graph_forward(net.graph, &net.pass);
     RandomStream stream = {net.pass.seed, RANDOM_DROPOUT, net.pass.epoch, net.graph->node[0].site};
-    double want[ROWS * N];
+    double *want = take((size_t)(ROWS * n), sizeof *want);
     int kept = 0;
     for (int r = 0; r < ROWS; r++)
-      for (int e = 0; e < N; e++) {
+      for (int e = 0; e < n; e++) {
         bool keep = (double)random_uniform(&stream, (uint64_t)net.pass.sample[r], (uint32_t)e) >= rates[i];
-        want[r * N + e] = keep ? graph_data(net.graph, input)[r * N + e] / (1 - rates[i]) : 0;
+        want[r * n + e] = keep ? graph_data(net.graph, input)[r * n + e] / (1 - rates[i]) : 0;
         kept += keep;
       }
-    near(graph_data(net.graph, y), want, ROWS * N, 1e-6, "dropout");
-    CHECK(fabs(kept - ROWS * N * (1 - rates[i])) <= 4 * sqrt(ROWS * N * rates[i] * (1 - rates[i])), "%d were kept",
+    near(graph_data(net.graph, y), want, ROWS * n, 1e-6, "dropout");
+    CHECK(fabs(kept - ROWS * n * (1 - rates[i])) <= 4 * sqrt(ROWS * n * rates[i] * (1 - rates[i])), "%d were kept",
           kept);
     net.pass.training = false;
     graph_forward(net.graph, &net.pass);
-    CHECK(memcmp(graph_data(net.graph, y), graph_data(net.graph, input), ROWS * N * sizeof(float)) == 0,
+    CHECK(memcmp(graph_data(net.graph, y), graph_data(net.graph, input), ROWS * n * sizeof(float)) == 0,
           "dropout evaluated");
+    free(want);
     net_close(&net);
   }
 }
@@ -372,7 +372,9 @@ int main(void) {
   test_batch_norm();
   test_layer_norm();
   test_activations();
-  test_dropout();
+  test_dropout(203);
+  test_dropout(128);
+  test_dropout(1);
   test_attention();
   test_fill();
   test_losses();
