@@ -147,7 +147,9 @@ static Value net_plain(Net *net, bool keep) {
   Value b = graph_relu(graph, graph_flatten(graph, graph_conv2d(graph, x, 1, 5, 1, 1, true, "b")));
   b = graph_fill(graph, graph_linear(graph, graph_scale(graph, b, 1.5), 8, false, "c"), shown, "d");
   Value c = graph_softmax(graph, graph_tanh(graph, graph_add(graph, a, graph_relu(graph, b))));
-  Value d = graph_add(graph, graph_relu(graph, graph_linear(graph, c, 8, false, "e")), c);
+  Value twice = graph_linear(graph, c, 8, false, "e"); // read three times
+  Value d = graph_add(graph, graph_relu(graph, twice), graph_add(graph, graph_tanh(graph, twice), c));
+  d = graph_add(graph, graph_add(graph, twice, d), graph_dropout(graph, graph_flatten(graph, twice), 0.5));
   Value y = graph_relu(graph, graph_sigmoid(graph, graph_reverse(graph, graph_gelu(graph, d))));
   for (Value v = 0; keep && v < graph->values; v++)
     graph_keep(graph, v);
@@ -212,6 +214,24 @@ static void test_rows(int kind) {
   free(whole);
 }
 
+/// One element has no variance, none has no mean: running statistics are left alone.
+static void test_few(void) {
+  for (int rows = 0; rows < 3; rows++) {
+    Net net;
+    net_open(&net);
+    Value x = example_input(net.graph, shape_vector(N), 1), y = graph_batch_norm(net.graph, x, "n");
+    start_rows(&net, rows, true);
+    graph_forward(net.graph, &net.pass);
+    const float *mean = net.running + net.state.item[0].offset, *variance = net.running + net.state.item[1].offset;
+    for (int i = 0; i < N; i++) {
+      CHECK((mean[i] == 0) == (rows < 1), "%d rows: running mean %g", rows, (double)mean[i]);
+      CHECK((variance[i] == 1) == (rows < 2), "%d rows: running variance %g", rows, (double)variance[i]);
+      CHECK(rows != 1 || graph_data(net.graph, y)[i] == 0, "one row is its own mean");
+    }
+    net_close(&net);
+  }
+}
+
 /// What dropout keeps depends on the place in the graph, the graph, the sample and the epoch.
 static void test_dropout_sites(void) {
   enum { MANY = 64, GRAPHS = 3 };
@@ -248,6 +268,7 @@ int main(void) {
   test_plan();
   for (int kind = 0; kind < graph_kinds(); kind++)
     test_rows(kind);
+  test_few();
   test_dropout_sites();
   return 0;
 }
