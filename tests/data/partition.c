@@ -1,4 +1,5 @@
-// Splits and folds are stratified and cover everything once; training alone decides how to standardise.
+// Splits and folds are stratified, cover everything once, and depend on the seed; standardisation sees present training
+// samples only.
 #include "data/partition.h"
 
 #include "check.h"
