@@ -58,22 +58,26 @@ Value graph_input_labels(Graph *graph);                       // int32 [rows], -
 Value graph_input_bags(Graph *graph, int vocabulary);         // Bags
 /// The batch holds at most rows x `codes` codes (checked); without the call `vocabulary` a row. Before graph_plan: scratch depends on it.
 void graph_bags_most(Graph *graph, Value bags, int64_t codes);
-Value graph_linear(Graph *graph, Value x, int out, bool bias, const char *path);   // y = x w' + b; w [out, in], b [out]
+Value graph_linear(Graph *graph, Value x, int out, bool bias, const char *path);   // y = x w' + b over the last dimension; w [out, in], b [out]
 /// y = sum over the bag of rows of w' + b: a multi-hot input times the same w [out, vocabulary] as graph_linear's.
 Value graph_bag(Graph *graph, Value bags, int out, bool bias, const char *path);
 Value graph_embedding_mean(Graph *graph, Value bags, int out, const char *path);   // mean of rows of w [vocabulary, out]; 0 for an empty bag
 /// stride 1 or more, zero padding on both sides. x [channels, h, w] (or [h, w]: one channel); w [out, channels, kernel, kernel].
 Value graph_conv2d(Graph *graph, Value x, int out, int kernel, int stride, int padding, bool bias, const char *path);
 Value graph_max_pool(Graph *graph, Value x, int kernel, int stride);               // floor, no padding; first maximum wins
-Value graph_batch_norm(Graph *graph, Value x, const char *path); // per channel (dim[0]) over rows and positions; eps 1e-5, momentum .1, running variance unbiased
-Value graph_layer_norm(Graph *graph, Value x, const char *path); // over the row; eps 1e-5
+/// Per channel (dim[0]) over rows and positions; eps 1e-5. State PATH/mean and PATH/variance: momentum .1, variance unbiased, left alone by a
+/// batch of one element (which has no variance); nothing moves when the batch is empty.
+Value graph_batch_norm(Graph *graph, Value x, const char *path);
+Value graph_layer_norm(Graph *graph, Value x, const char *path); // over the last dimension; eps 1e-5
 Value graph_relu(Graph *graph, Value x);
 Value graph_gelu(Graph *graph, Value x);                      // exact, with erf
 Value graph_tanh(Graph *graph, Value x);
 Value graph_sigmoid(Graph *graph, Value x);
 Value graph_softplus(Graph *graph, Value x);
 Value graph_softmax(Graph *graph, Value x);                   // over the last dimension
-Value graph_dropout(Graph *graph, Value x, double rate);      // element kept when random_uniform(seed, DROPOUT, epoch, site, sample) >= rate, scaled by 1/(1-rate)
+/// Element i is kept when random_uniform({seed, RANDOM_DROPOUT, epoch, site}, sample, i) >= rate, and scaled by 1/(1-rate). The site is a hash of
+/// the operation's number in its graph and of the parameter used last before it (or declared last, where the graph has none yet).
+Value graph_dropout(Graph *graph, Value x, double rate);
 Value graph_reverse(Graph *graph, Value x);                   // gradient reversal: y = x, dx = -weight dy; weight by graph_reverse_weight
 Value graph_detach(Graph *graph, Value x);                    // y = x, no gradient
 Value graph_flatten(Graph *graph, Value x);
@@ -83,23 +87,25 @@ Value graph_add(Graph *graph, Value a, Value b);
 Value graph_multiply(Graph *graph, Value a, Value b);         // element by element; b of width 1 scales the row
 Value graph_scale(Graph *graph, Value x, double factor);
 /// Multi-head self-attention over tokens x [tokens, width]; mask: floats [tokens] per row, 0 hides a token as a key (a row with no
-/// token gives 0). w_q, w_k, w_v, w_o with biases: PATH/q/weight … as four linear layers.
+/// token gives 0). w_q, w_k, w_v, w_o with biases: PATH/q/weight … as four linear layers; scores are divided by sqrt(width / heads).
 Value graph_attention(Graph *graph, Value x, Value mask, int heads, const char *path);
 Value graph_mean_tokens(Graph *graph, Value x, Value mask);   // masked mean over tokens [tokens, width] -> [width]; 0 if none
 /// where mask [rows, 1] is 0 the row becomes the parameter PATH [width] (learned fill); elsewhere x.
 Value graph_fill(Graph *graph, Value x, Value mask, const char *path);
 /// where mask is 0 the row becomes a running mean (momentum .1 per batch) of the rows where mask is 1, kept in the state PATH/mean [width]
-/// and PATH/count [1]; no gradient goes into the mean. The mean used is the one before this batch.
+/// and PATH/count [1]; no gradient goes into the mean. The mean used is the one before this batch; the first batch that has such a row sets
+/// it, and count is the number of batches that had one.
 Value graph_fill_mean(Graph *graph, Value x, Value mask, const char *path);
 // losses: one number per row
 Value graph_cross_entropy(Graph *graph, Value logits, Value labels);        // -log softmax[label]; 0 where label is -1
 Value graph_binary_cross_entropy(Graph *graph, Value logit, Value labels);  // on logits
 Value graph_mse(Graph *graph, Value a, Value b);                            // mean over the row of (a-b)^2; gradients into both
 Value graph_kl(Graph *graph, Value student, Value teacher, double temperature); // T^2 KL(softmax(t/T) || softmax(s/T)); gradient into student only
-Value graph_cosine(Graph *graph, Value a, Value b);                         // cosine of the two rows, eps 1e-8
+Value graph_cosine(Graph *graph, Value a, Value b);                         // cosine of the two rows, norms at least 1e-8; gradients into both
 
 // --- planning and running --------------------------------------------------------------------------------------------------
-/// Takes all memory for passes of at most `rows` rows: activations, and gradients too when `training`. Call once, after building.
+/// Takes all memory for passes of at most `rows` rows and `threads` threads: activations, and gradients too when `training` (without, a pass
+/// must not be a training pass). Call once, after building.
 Status graph_plan(Graph *graph, int rows, bool training, int threads);
 size_t graph_bytes(const Graph *graph, int rows, bool training, int threads); // what graph_plan would take
 
@@ -107,8 +113,8 @@ void graph_bind(Graph *graph, Value input, const void *data); // float *, int32_
 /// Computes every value for pass->rows rows. Collective over the stage's ranks if the graph has a batch norm or a mean fill and pass->training.
 void graph_forward(Graph *graph, const Pass *pass);
 float *graph_data(const Graph *graph, Value value);           // [rows, shape], valid until the next forward
-/// Gradient of a value [rows, shape]. Before graph_backward: seeds, zeroed by graph_forward, to be set by the caller. After it: for inputs
-/// asked for with graph_want_gradient, the gradient.
+/// Gradient of a value [rows, shape]. Before graph_backward: seeds of a value that no operation reads, or that graph_seed named; zeroed by
+/// graph_forward, to be set by the caller, used up by graph_backward. After it: for inputs asked for with graph_want_gradient, the gradient.
 float *graph_gradient(const Graph *graph, Value value);
 void graph_want_gradient(Graph *graph, Value input);          // before graph_plan
 /// Before graph_plan: the caller will seed this value although operations of the graph read it too (a representation that also
@@ -118,8 +124,11 @@ void graph_seed(Graph *graph, Value value);
 /// implies it; values that no operation reads need no call.
 void graph_keep(Graph *graph, Value value);
 void graph_reverse_weight(Graph *graph, double weight);       // of all reversals of the graph
-/// The pull-back of the seeds. Parameter gradients are WRITTEN (not added) to gradient[j], j < nodes: a compact block of graph_gradient_size
-/// floats holding the sum over the slices of node[j] (whole nodes of the tree that together are the local slices).
+/// The pull-back of the seeds; same pass as the forward. Parameter gradients are WRITTEN (not added) to gradient[j], j < nodes: a compact block
+/// of graph_gradient_size floats holding the sum over the slices of node[j] (whole nodes of the tree that together are the local slices).
+/// Parameters that no seed reaches get zeros; the padding between parameters is not touched. A parameter used several times in the graph has as
+/// leaf the sum of the leaves of its uses, in order of the graph. May be repeated after one forward when all seeds are set anew.
+/// Collective as graph_forward for a batch norm.
 void graph_backward(Graph *graph, const Pass *pass, float *const *gradient, const SliceNode *node, int nodes);
 
 // --- what a graph uses -------------------------------------------------------------------------------------------------------
@@ -128,12 +137,13 @@ int64_t graph_width(const Graph *graph, Value value);         // product of the 
 int graph_parameters(const Graph *graph);                     // number of parameters used, in order of first use
 int graph_parameter(const Graph *graph, int i);               // index in the Parameters list
 int64_t graph_gradient_offset(const Graph *graph, int i);     // of parameter i in the compact gradient block; multiples of 16
-int64_t graph_gradient_size(const Graph *graph);              // floats; padding stays 0
+int64_t graph_gradient_size(const Graph *graph);              // floats, padding included
 
 /// The registry: every kind of operation with a way to build a small instance of it, for the gradient check that runs over all of them.
 int graph_kinds(void);
 const char *graph_kind_name(int kind);
-/// Builds an instance with its inputs from random numbers; returns the value to differentiate.
+/// Builds an instance, its inputs bound to random numbers (GRAPH_EXAMPLE_ROWS rows, owned by the graph) and their gradients asked for;
+/// returns the value to differentiate.
 Value graph_kind_example(Graph *graph, int kind, uint64_t seed);
 
 #endif
