@@ -7,6 +7,8 @@
 #include "data/dataset.h"
 #include "data/missingness.h"
 
+#include <stdbool.h>
+
 typedef struct Batch {
   int room, rows, modalities, slices;
   int64_t *sample;                 // owned [room]
@@ -18,7 +20,8 @@ typedef struct Batch {
 Status batch_open(Batch *batch, int room, int modalities, int slices);
 void batch_close(Batch *batch);
 
-/// Fills in samples order[n] (n <= room); a sample that shows nothing under the protocol is left out, so rows <= n.
-void batch_make(Batch *batch, const Dataset *dataset, const MaskProtocol *protocol, const int64_t *order, int n);
+/// Fills in samples order[n] (n <= room). A sample that shows nothing under the protocol is left out, so rows <= n; with keep_empty it
+/// stays as a row without modalities, so that every mask puts a sample into the same row.
+void batch_make(Batch *batch, const Dataset *dataset, const MaskProtocol *protocol, const int64_t *order, int n, bool keep_empty);
 
 #endif

@@ -13,10 +13,27 @@ typedef struct Scores {
   uint64_t mask_hash;
 } Scores;
 
-/// Collective. logits[n, outputs] of samples order[n] under a mask; shown[n] is 0 where the mask leaves a sample nothing (its logits are 0).
-Status evaluate_logits(Session *session, const MaskProtocol *protocol, const int64_t *order, int64_t n, float *logits, uint8_t *shown);
+/// Samples of one split, ready to be scored under many masks: what the encoders give is computed once and kept.
+typedef struct Evaluator {
+  Session *session;
+  int64_t *order, n;  // owned [n]
+  float *logits;      // owned [n, outputs]
+  uint8_t *shown;     // owned [n]
+  int32_t *label;     // owned [n]
+  bool encoded;
+} Evaluator;
 
-/// Collective. Scores of a split; the same numbers on every rank.
+/// Collective. Takes samples order[n] (copied). many: more than one mask will be asked for.
+Status evaluator_open(Evaluator *evaluator, Session *session, const int64_t *order, int64_t n, bool many);
+void evaluator_close(Evaluator *evaluator);
+
+/// Collective. logits[n, outputs] under a mask, the same on every rank; shown[n] is 0 where the mask leaves a sample nothing.
+void evaluator_logits(Evaluator *evaluator, const MaskProtocol *protocol);
+
+/// Collective. Scores under a mask; the same numbers on every rank.
+Status evaluator_scores(Evaluator *evaluator, const MaskProtocol *protocol, Scores *scores);
+
+/// Collective. Scores of a split under one mask.
 Status evaluate_split(Session *session, Split split, const MaskProtocol *protocol, Scores *scores);
 
 /// What an evaluation covers.

@@ -23,6 +23,14 @@ void step_close(Step *step);
 /// Collective. Forward only: logits of this rank's rows of the batch [rows here, outputs], which begin at row *first of the batch.
 const float *step_predict(Step *step, const Batch *batch, int *first, int *rows);
 
+/// Scoring one split under many masks needs the encoders once only. Takes room for `batches` batches, each kept whole (keep_empty).
+Status step_encoded_open(Step *step, int batches);
+void step_encoded_close(Step *step);
+/// Runs the encoders on batch number `index` under its mask, and keeps what they give.
+void step_encode(Step *step, const Batch *batch, int index);
+/// Collective. As step_predict, from what step_encode kept of the same samples; the batch's mask must be a part of that one's.
+const float *step_predict_encoded(Step *step, const Batch *batch, int index, int *first, int *rows);
+
 /// Collective. Forward and backward; this rank's gradients stand in the sums' blocks afterwards. Sums of losses are added to the accumulators.
 void step_gradients(Step *step, const Batch *batch, const Progress *progress);
 

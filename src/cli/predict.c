@@ -69,39 +69,45 @@ static Status write_rows(const Session *session, const char *path, const double 
               : status_error(EXIT_IO, "%s: cannot be written; is the disk full?", console ? "standard output" : path);
 }
 
-static Status predict(const Comm *comm, const PredictState *state, Session *session) {
-  TRY(run_open(session, comm, state->run, state->data, NULL, 0));
-  int64_t n = session->dataset.samples;
+static Status write_scores(const Session *session, const PredictState *state, const Evaluator *evaluator) {
+  int64_t n = evaluator->n;
   int outputs = session->stages.outputs;
-  int64_t *order;
-  float *logits;
   double *probability;
-  int32_t *predicted;
-  uint8_t *shown;
+  int32_t *predicted = NULL;
+  Status status = memory_take((void **)&probability, (size_t)(n * outputs), sizeof *probability, "scores");
+  if (status.code == 0)
+    status = memory_take((void **)&predicted, (size_t)n, sizeof *predicted, "scores");
+  if (status.code == 0) {
+    classification_predict(predicted, evaluator->logits, n, outputs);
+    classification_probabilities(probability, evaluator->logits, n, outputs);
+    status = write_rows(session, state->out, probability, predicted, evaluator->shown);
+  }
+  free(probability);
+  free(predicted);
+  return status;
+}
+
+static Status predict(const Comm *comm, const PredictState *state, Session *session, Evaluator *evaluator) {
+  TRY(run_open(session, comm, state->run, state->data, NULL, 0));
+  int64_t n = session->dataset.samples, *order;
   TRY(comm_agree(comm, memory_take((void **)&order, (size_t)n, sizeof *order, "row numbers")));
-  TRY(comm_agree(comm, memory_take((void **)&logits, (size_t)(n * outputs), sizeof *logits, "scores")));
-  TRY(comm_agree(comm, memory_take((void **)&probability, (size_t)(n * outputs), sizeof *probability, "scores")));
-  TRY(comm_agree(comm, memory_take((void **)&predicted, (size_t)n, sizeof *predicted, "scores")));
-  TRY(comm_agree(comm, memory_take((void **)&shown, (size_t)n, 1, "scores")));
   for (int64_t r = 0; r < n; r++)
     order[r] = r;
+  Status status = evaluator_open(evaluator, session, order, n, false);
+  free(order);
+  TRY(status);
   MaskProtocol mask = {.kind = MASK_NONE, .seed = session->config.run.seed, .epoch = RANDOM_EVALUATION};
-  TRY(evaluate_logits(session, &mask, order, n, logits, shown));
-  classification_predict(predicted, logits, n, outputs);
-  classification_probabilities(probability, logits, n, outputs);
-  TRY(comm_agree(comm,
-                 comm_is_root(comm) ? write_rows(session, state->out, probability, predicted, shown) : STATUS_OK));
-  void *owned[] = {order, logits, probability, predicted, shown};
-  for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
-    free(owned[i]);
-  return STATUS_OK;
+  evaluator_logits(evaluator, &mask);
+  return comm_agree(comm, comm_is_root(comm) ? write_scores(session, state, evaluator) : STATUS_OK);
 }
 
 static Status run(const Comm *comm, void *user) {
   PredictState *state = user;
   Session session = {0};
   TRY(comm_agree(comm, state->probe));
-  Status status = predict(comm, state, &session);
+  Evaluator evaluator = {.session = &session};
+  Status status = predict(comm, state, &session, &evaluator);
+  evaluator_close(&evaluator);
   session_close(&session);
   return status;
 }

@@ -16,12 +16,18 @@ void batch_close(Batch *batch) {
   free(batch->keep);
 }
 
-void batch_make(Batch *batch, const Dataset *dataset, const MaskProtocol *protocol, const int64_t *order, int n) {
+void batch_make(Batch *batch, const Dataset *dataset, const MaskProtocol *protocol, const int64_t *order, int n,
+                bool keep_empty) {
   REQUIRE(n <= batch->room, "%d samples in a batch for %d", n, batch->room);
   batch->rows = 0;
-  for (int k = 0; k < n; k++)
-    if (mask_sample(batch->keep + (size_t)batch->rows * (size_t)batch->modalities, dataset, protocol, order[k]))
+  for (int k = 0; k < n; k++) {
+    uint8_t *keep = batch->keep + (size_t)batch->rows * (size_t)batch->modalities;
+    bool shows = mask_sample(keep, dataset, protocol, order[k]);
+    if (!shows)
+      memset(keep, 0, (size_t)batch->modalities);
+    if (shows || keep_empty)
       batch->sample[batch->rows++] = order[k];
+  }
   int count[DATASET_MODALITIES] = {0};
   for (int s = 0; s <= batch->slices; s++) {
     batch->slice_row[s] = slice_begin(s, batch->rows, batch->slices);

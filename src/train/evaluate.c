@@ -14,30 +14,73 @@
 #include <string.h>
 #include <unistd.h>
 
-Status evaluate_logits(Session *session, const MaskProtocol *protocol, const int64_t *order, int64_t n, float *logits,
-                       uint8_t *shown) {
-  int outputs = session->stages.outputs, room = session->batch.room;
-  memset(logits, 0, (size_t)n * (size_t)outputs * sizeof(float));
-  for (int64_t at = 0; at < n; at += room) {
-    int count = (int)(n - at < room ? n - at : room), first, rows;
-    batch_make(&session->batch, &session->dataset, protocol, order + at, count);
-    // Samples left out by the mask close up in the batch; `place` tells where each row came from.
-    int64_t *place = calloc((size_t)room, sizeof *place);
-    REQUIRE(place, "out of memory for row numbers");
-    for (int k = 0, row = 0; k < count; k++) {
-      shown[at + k] = row < session->batch.rows && session->batch.sample[row] == order[at + k];
-      if (shown[at + k])
-        place[row++] = at + k;
-    }
-    const float *result = step_predict(session->step, &session->batch, &first, &rows);
-    for (int r = 0; r < rows; r++)
-      for (int c = 0; c < outputs; c++) // + 0 turns -0 into +0, as the sum over ranks does
-        logits[(size_t)place[first + r] * (size_t)outputs + (size_t)c] =
-            result[(size_t)r * (size_t)outputs + (size_t)c] + 0.0f;
-    free(place);
-  }
-  exchange_collect(&session->grid, logits, n * outputs);
+static int batches_of(const Evaluator *evaluator) {
+  int room = evaluator->session->batch.room;
+  return (int)((evaluator->n + room - 1) / room);
+}
+
+static void make_batch(Evaluator *evaluator, const MaskProtocol *protocol, int index) {
+  Session *session = evaluator->session;
+  int64_t room = session->batch.room, begin = index * room, left = evaluator->n - begin;
+  batch_make(&session->batch, &session->dataset, protocol, evaluator->order + begin, (int)(left < room ? left : room),
+             true);
+}
+
+static Status take(Evaluator *evaluator, const int64_t *order) {
+  size_t n = (size_t)evaluator->n;
+  TRY(memory_take((void **)&evaluator->order, n, sizeof(int64_t), "the samples to score"));
+  TRY(memory_take((void **)&evaluator->logits, n * (size_t)evaluator->session->stages.outputs, sizeof(float),
+                  "logits"));
+  TRY(memory_take((void **)&evaluator->shown, n, 1, "logits"));
+  TRY(memory_take((void **)&evaluator->label, n, sizeof(int32_t), "labels"));
+  memcpy(evaluator->order, order, n * sizeof *order);
   return STATUS_OK;
+}
+
+Status evaluator_open(Evaluator *evaluator, Session *session, const int64_t *order, int64_t n, bool many) {
+  MaskProtocol everything = {.kind = MASK_NONE};
+  *evaluator = (Evaluator){.session = session, .n = n};
+  TRY(comm_agree(session->comm, take(evaluator, order)));
+  if (!many)
+    return STATUS_OK;
+  TRY(step_encoded_open(session->step, batches_of(evaluator)));
+  evaluator->encoded = true;
+  for (int index = 0; index < batches_of(evaluator); index++) {
+    make_batch(evaluator, &everything, index);
+    step_encode(session->step, &session->batch, index);
+  }
+  return STATUS_OK;
+}
+
+void evaluator_close(Evaluator *evaluator) {
+  if (evaluator->encoded)
+    step_encoded_close(evaluator->session->step);
+  void *owned[] = {evaluator->order, evaluator->logits, evaluator->shown, evaluator->label};
+  for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+    free(owned[i]);
+}
+
+void evaluator_logits(Evaluator *evaluator, const MaskProtocol *protocol) {
+  Session *session = evaluator->session;
+  const Batch *batch = &session->batch;
+  size_t outputs = (size_t)session->stages.outputs;
+  memset(evaluator->logits, 0, (size_t)evaluator->n * outputs * sizeof(float));
+  for (int index = 0; index < batches_of(evaluator); index++) {
+    int first, rows;
+    make_batch(evaluator, protocol, index);
+    const float *here = evaluator->encoded ? step_predict_encoded(session->step, batch, index, &first, &rows)
+                                           : step_predict(session->step, batch, &first, &rows);
+    int64_t begin = (int64_t)index * batch->room;
+    float *to = evaluator->logits + (size_t)(begin + first) * outputs;
+    for (size_t k = 0; k < (size_t)rows * outputs; k++)
+      to[k] = here[k] + 0.0f; // turns -0 into +0, as the sum over ranks does
+    for (int r = 0; r < batch->rows; r++) {
+      evaluator->shown[begin + r] = 0;
+      for (int i = 0; i < batch->modalities; i++)
+        evaluator->shown[begin + r] |= batch->keep[(size_t)r * (size_t)batch->modalities + (size_t)i];
+    }
+  }
+  exchange_collect(&session->grid, evaluator->logits, evaluator->n * (int64_t)outputs);
 }
 
 static Status rank_scores(Scores *scores, const float *logits, const int32_t *label, int64_t n, int outputs) {
@@ -81,36 +124,31 @@ static Status score(Scores *scores, const Session *session, const float *logits,
   return status.code ? status : rank_scores(scores, logits, label, n, outputs);
 }
 
-static Status evaluate_order(Session *session, const MaskProtocol *protocol, const int64_t *order, int64_t n,
-                             Scores *scores) {
-  float *logits;
-  uint8_t *shown = NULL;
-  int32_t *label = NULL;
-  *scores = (Scores){.mask_hash = mask_hash(&session->dataset, protocol, order, n)};
-  Status status = memory_take((void **)&logits, (size_t)n * (size_t)session->stages.outputs, sizeof(float), "logits");
+Status evaluator_scores(Evaluator *evaluator, const MaskProtocol *protocol, Scores *scores) {
+  Session *session = evaluator->session;
+  *scores = (Scores){.mask_hash = mask_hash(&session->dataset, protocol, evaluator->order, evaluator->n)};
+  evaluator_logits(evaluator, protocol);
+  for (int64_t k = 0; k < evaluator->n; k++)
+    evaluator->label[k] = evaluator->shown[k] ? session->dataset.task[0].labels[evaluator->order[k]] : -1;
+  return comm_agree(session->comm, score(scores, session, evaluator->logits, evaluator->label, evaluator->n));
+}
+
+static Status open_split(Evaluator *evaluator, Session *session, Split split, bool many) {
+  int64_t *order = NULL, n;
+  *evaluator = (Evaluator){.session = session};
+  Status status = comm_agree(session->comm, session_samples(session, split, &order, &n));
   if (status.code == 0)
-    status = memory_take((void **)&shown, (size_t)n, 1, "logits");
-  if (status.code == 0)
-    status = memory_take((void **)&label, (size_t)n, sizeof(int32_t), "labels");
-  status = comm_agree(session->comm, status);
-  if (status.code == 0)
-    status = evaluate_logits(session, protocol, order, n, logits, shown);
-  if (status.code == 0) {
-    for (int64_t k = 0; k < n; k++)
-      label[k] = shown[k] ? session->dataset.task[0].labels[order[k]] : -1;
-    status = comm_agree(session->comm, score(scores, session, logits, label, n));
-  }
-  free(logits);
-  free(shown);
-  free(label);
+    status = evaluator_open(evaluator, session, order, n, many);
+  free(order);
   return status;
 }
 
 Status evaluate_split(Session *session, Split split, const MaskProtocol *protocol, Scores *scores) {
-  int64_t *order = NULL, n;
-  TRY(comm_agree(session->comm, session_samples(session, split, &order, &n)));
-  Status status = evaluate_order(session, protocol, order, n, scores);
-  free(order);
+  Evaluator evaluator;
+  Status status = open_split(&evaluator, session, split, false);
+  if (status.code == 0)
+    status = evaluator_scores(&evaluator, protocol, scores);
+  evaluator_close(&evaluator);
   return status;
 }
 
@@ -152,7 +190,8 @@ static void table_row(const Session *session, bool table, const char *what, cons
            scores->loss, scores->auroc, scores->auprc);
 }
 
-static Status add_pattern(Session *session, const EvaluationPlan *plan, unsigned shown, json_t *patterns, bool table) {
+static Status add_pattern(Evaluator *evaluator, unsigned shown, json_t *patterns, bool table) {
+  const Session *session = evaluator->session;
   MaskProtocol protocol = {.kind = MASK_PATTERN, .seed = session->config.run.seed, .epoch = RANDOM_EVALUATION};
   char what[512] = "";
   for (int i = 0; i < session->config.modalities; i++) {
@@ -162,7 +201,7 @@ static Status add_pattern(Session *session, const EvaluationPlan *plan, unsigned
                session->config.modality[i].name);
   }
   Scores scores;
-  TRY(evaluate_split(session, plan->split, &protocol, &scores));
+  TRY(evaluator_scores(evaluator, &protocol, &scores));
   table_row(session, table, what, &scores);
   json_t *object = scores_json(&scores);
   json_object_set_new(object, "present", names_shown(session, protocol.withheld));
@@ -170,31 +209,31 @@ static Status add_pattern(Session *session, const EvaluationPlan *plan, unsigned
   return STATUS_OK;
 }
 
-static Status add_patterns(Session *session, const EvaluationPlan *plan, json_t *patterns, bool table) {
-  int m = session->config.modalities;
+static Status add_patterns(Evaluator *evaluator, json_t *patterns, bool table) {
+  int m = evaluator->session->config.modalities;
   unsigned all = m < 32 ? (1u << m) - 1 : ~0u;
-  TRY(add_pattern(session, plan, all, patterns, table));
+  TRY(add_pattern(evaluator, all, patterns, table));
   if (m <= 6) {
     for (unsigned shown = all - 1; shown > 0; shown--)
-      TRY(add_pattern(session, plan, shown, patterns, table));
+      TRY(add_pattern(evaluator, shown, patterns, table));
     return STATUS_OK;
   }
   for (int i = 0; i < m; i++) {
-    TRY(add_pattern(session, plan, 1u << i, patterns, table));
-    TRY(add_pattern(session, plan, all & ~(1u << i), patterns, table));
+    TRY(add_pattern(evaluator, 1u << i, patterns, table));
+    TRY(add_pattern(evaluator, all & ~(1u << i), patterns, table));
   }
   return STATUS_OK;
 }
 
 // modality -1: all of them at once.
-static Status add_rate(Session *session, const EvaluationPlan *plan, double rate, int modality, json_t *rates,
-                       bool table) {
+static Status add_rate(Evaluator *evaluator, double rate, int modality, json_t *rates, bool table) {
+  const Session *session = evaluator->session;
   MaskProtocol protocol = {.kind = MASK_RATE, .seed = session->config.run.seed, .epoch = RANDOM_EVALUATION};
   for (int i = 0; i < session->config.modalities; i++)
     protocol.rate[i] = modality < 0 || modality == i ? rate : 0;
   const char *name = modality < 0 ? "all" : session->config.modality[modality].name;
   Scores scores;
-  TRY(evaluate_split(session, plan->split, &protocol, &scores));
+  TRY(evaluator_scores(evaluator, &protocol, &scores));
   char what[128];
   snprintf(what, sizeof what, "%s withheld at %.2f", name, rate);
   table_row(session, table, what, &scores);
@@ -215,10 +254,11 @@ static Status write_json(const char *path, json_t *root) {
   return STATUS_OK;
 }
 
-static Status fill(Session *session, const EvaluationPlan *plan, json_t *root, bool table) {
+static Status fill(Evaluator *evaluator, const EvaluationPlan *plan, json_t *root, bool table) {
+  const Session *session = evaluator->session;
   if (plan->extra) {
     Scores scores;
-    TRY(evaluate_split(session, plan->split, &plan->mask, &scores));
+    TRY(evaluator_scores(evaluator, &plan->mask, &scores));
     table_row(session, table, "as asked", &scores);
     json_object_set_new(root, "scores", scores_json(&scores));
     return STATUS_OK;
@@ -227,11 +267,11 @@ static Status fill(Session *session, const EvaluationPlan *plan, json_t *root, b
   json_object_set_new(root, "patterns", patterns);
   json_object_set_new(root, "rates", rates);
   if (plan->patterns)
-    TRY(add_patterns(session, plan, patterns, table));
+    TRY(add_patterns(evaluator, patterns, table));
   for (int k = 0; k < plan->rates.count; k++) {
-    TRY(add_rate(session, plan, plan->rates.item[k], -1, rates, table));
-    for (int i = 0; i < session->config.modalities && session->config.modalities > 1; i++)
-      TRY(add_rate(session, plan, plan->rates.item[k], i, rates, table));
+    TRY(add_rate(evaluator, plan->rates.item[k], -1, rates, table));
+    for (int i = 0; i < session->config.modalities && session->config.modalities > 1 && plan->rates.item[k] > 0; i++)
+      TRY(add_rate(evaluator, plan->rates.item[k], i, rates, table));
   }
   return STATUS_OK;
 }
@@ -247,7 +287,11 @@ Status evaluate_run(Session *session, const EvaluationPlan *plan, const char *pa
   json_object_set_new(root, "split", json_string(split_name(plan->split)));
   json_object_set_new(root, "task", json_string(session->dataset.task[0].name));
   json_object_set_new(root, "classes", json_integer(session->dataset.task[0].classes));
-  Status status = fill(session, plan, root, table);
+  Evaluator evaluator;
+  Status status = open_split(&evaluator, session, plan->split, !plan->extra);
+  if (status.code == 0)
+    status = fill(&evaluator, plan, root, table);
+  evaluator_close(&evaluator);
   if (status.code == 0 && path)
     status = comm_agree(session->comm, comm_is_root(session->comm) ? write_json(path, root) : STATUS_OK);
   if (status.code == 0 && json && comm_is_root(session->comm)) {

@@ -77,7 +77,7 @@ static Status one_step(Run *run, double *riders) {
   int rows = (int)(left < session->config.data.batch ? left : session->config.data.batch);
   MaskProtocol mask = session_train_mask(session, progress->epoch);
   watchdog_phase("step", run->position.step + 1);
-  batch_make(&session->batch, &session->dataset, &mask, run->order + begin, rows);
+  batch_make(&session->batch, &session->dataset, &mask, run->order + begin, rows, false);
   step_gradients(session->step, &session->batch, progress);
   double minutes = session->config.checkpoint.every_minutes;
   riders[RIDER_INTERRUPT] = interrupt_seen();

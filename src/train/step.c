@@ -27,6 +27,8 @@ struct Step {
   float *compact[MODALITIES_MOST];                      // z_i of our fusion rows, when they come from elsewhere
   float *full[MODALITIES_MOST], *mask[MODALITIES_MOST]; // inputs of the fusion stage
   float *received[MODALITIES_MOST];                     // where this batch's compact z_i stand
+  float *encoded[MODALITIES_MOST];  // kept by step_encode: [batches, encoder_room, width], one slot a row of the shard
+  float *recalled[MODALITIES_MOST]; // compact rows out of it
   double *accumulated, *counted;
   int accumulators;
   char name[MODALITIES_MOST * STAGE_LOSSES + STAGE_LOSSES + 1][DATASET_NAME + 32];
@@ -104,6 +106,7 @@ Status step_open(Step **result, const Config *config, Stages *stages, const Data
 void step_close(Step *step) {
   if (!step)
     return;
+  step_encoded_close(step);
   for (int i = 0; i < step->stages->modalities; i++) {
     rows_close(&step->encoder_rows[i]);
     free(step->compact[i]);
@@ -177,14 +180,17 @@ static void spread(Step *step, const Batch *batch, int i) {
   graph_bind(fusion->graph, fusion->mask[i], step->mask[i]);
 }
 
-static void forward_fusion(Step *step, const Batch *batch, uint32_t epoch, bool training) {
-  FusionStage *fusion = &step->stages->fusion;
-  float *home[MODALITIES_MOST];
-  int first, end;
-  for (int i = 0; i < step->stages->modalities; i++) {
+// What the encoders of our modalities have just computed.
+static void encoder_outputs(const Step *step, float **home) {
+  for (int i = 0; i < step->stages->modalities; i++)
     home[i] = ours(step->grid, i) ? graph_data(step->stages->encoder[i].graph, step->stages->encoder[i].output) : NULL;
+}
+
+static void forward_fusion(Step *step, const Batch *batch, float *const *home, uint32_t epoch, bool training) {
+  FusionStage *fusion = &step->stages->fusion;
+  int first, end;
+  for (int i = 0; i < step->stages->modalities; i++)
     step->received[i] = step->compact[i];
-  }
   exchange_regroup(step->grid, step->received, home, step->stages->width, &batch->table);
   grid_fusion_slices(step->grid, step->grid->rank, &first, &end);
   rows_select(&step->fusion_rows, batch, -1, first, end);
@@ -196,12 +202,72 @@ static void forward_fusion(Step *step, const Batch *batch, uint32_t epoch, bool 
   graph_forward(fusion->graph, &pass);
 }
 
-const float *step_predict(Step *step, const Batch *batch, int *first, int *rows) {
-  forward_encoders(step, batch, 0, false);
-  forward_fusion(step, batch, 0, false);
+static const float *logits_here(const Step *step, int *first, int *rows) {
   *first = step->fusion_rows.first;
   *rows = step->fusion_rows.count;
   return graph_data(step->stages->fusion.graph, step->stages->fusion.logits);
+}
+
+const float *step_predict(Step *step, const Batch *batch, int *first, int *rows) {
+  float *home[MODALITIES_MOST];
+  forward_encoders(step, batch, 0, false);
+  encoder_outputs(step, home);
+  forward_fusion(step, batch, home, 0, false);
+  return logits_here(step, first, rows);
+}
+
+// --- one encoding for many masks -------------------------------------------------------------------------------------------
+
+static Status take_encoded(Step *step, int batches) {
+  for (int i = 0; i < step->stages->modalities; i++) {
+    size_t batch = (size_t)step->encoder_room * (size_t)step->stages->width[i];
+    if (!ours(step->grid, i))
+      continue;
+    TRY(memory_take((void **)&step->encoded[i], (size_t)batches * batch, sizeof(float), "kept representations"));
+    TRY(memory_take((void **)&step->recalled[i], batch, sizeof(float), "kept representations"));
+  }
+  return STATUS_OK;
+}
+
+Status step_encoded_open(Step *step, int batches) { return comm_agree(step->grid->comm, take_encoded(step, batches)); }
+
+void step_encoded_close(Step *step) {
+  for (int i = 0; i < step->stages->modalities; i++) {
+    free(step->encoded[i]);
+    free(step->recalled[i]);
+    step->encoded[i] = step->recalled[i] = NULL;
+  }
+}
+
+// Moves compact rows of modality i into their slots, or back out of them.
+static void move_slots(Step *step, const Batch *batch, int i, int index, float *compact, bool out) {
+  int first, end, at = 0;
+  size_t width = (size_t)step->stages->width[i];
+  float *slots = step->encoded[i] + (size_t)index * (size_t)step->encoder_room * width;
+  grid_encoder_slices(step->grid, step->grid->shard, &first, &end);
+  for (int r = batch->slice_row[first]; r < batch->slice_row[end]; r++) {
+    if (!batch->keep[(size_t)r * (size_t)batch->modalities + (size_t)i])
+      continue;
+    float *slot = slots + (size_t)(r - batch->slice_row[first]) * width, *row = compact + (size_t)at++ * width;
+    memcpy(out ? row : slot, out ? slot : row, width * sizeof(float));
+  }
+}
+
+void step_encode(Step *step, const Batch *batch, int index) {
+  float *home[MODALITIES_MOST];
+  forward_encoders(step, batch, 0, false);
+  encoder_outputs(step, home);
+  for (int i = 0; i < step->stages->modalities; i++)
+    if (ours(step->grid, i))
+      move_slots(step, batch, i, index, home[i], false);
+}
+
+const float *step_predict_encoded(Step *step, const Batch *batch, int index, int *first, int *rows) {
+  for (int i = 0; i < step->stages->modalities; i++)
+    if (ours(step->grid, i))
+      move_slots(step, batch, i, index, step->recalled[i], true);
+  forward_fusion(step, batch, step->recalled, 0, false);
+  return logits_here(step, first, rows);
 }
 
 static double weight_of(const Step *step, int32_t label) {
@@ -279,16 +345,17 @@ static void collect(Step *step, const Batch *batch, int i, float *to) {
 void step_gradients(Step *step, const Batch *batch, const Progress *progress) {
   Stages *stages = step->stages;
   uint32_t epoch = (uint32_t)progress->epoch;
+  float *here[MODALITIES_MOST], *home[MODALITIES_MOST];
   stages_schedule(stages, progress);
   forward_encoders(step, batch, epoch, true);
-  forward_fusion(step, batch, epoch, true);
+  encoder_outputs(step, home);
+  forward_fusion(step, batch, home, epoch, true);
   int k = 0;
   for (int j = 0; j < stages->fusion.losses; j++)
     seed_loss(step, batch, stages->fusion.graph, &stages->fusion.loss[j], &step->fusion_rows, -1, k++);
   count_correct(step, batch);
   Pass pass = pass_of(step, &step->fusion_rows, epoch, true, true);
   backward(step, stages->fusion.graph, &pass, stages->modalities);
-  float *here[MODALITIES_MOST], *home[MODALITIES_MOST];
   for (int i = 0; i < stages->modalities; i++) {
     home[i] = ours(step->grid, i) ? graph_gradient(stages->encoder[i].graph, stages->encoder[i].output) : NULL;
     here[i] = step->grid->groups > 1 ? step->compact[i] : home[i];
