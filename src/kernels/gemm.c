@@ -10,8 +10,16 @@
 #include "kernels/tile.h"
 
 #include <omp.h>
+#include <string.h>
 
-enum { PACK_FLOATS = 1 << 18, NARROW_FLOATS = 1 << 15, DEPTH = 2048, FEW_ROWS = 16 };
+enum {
+  PACK_FLOATS = 1 << 17,   // room for the wide factor, and for
+  NARROW_FLOATS = 1 << 16, // the narrow one: together less than half a second-level cache of today
+  DEPTH = 512,             // a longer k is cut where c is cheap to come back to,
+  DEPTH_TURNED = 2048,     // and where it is not
+  FEW_ROWS = 16,           // so few rows read the wide factor where it lies
+  PACK_ROWS = 16
+};
 
 /// c(i, j) = chain over l of narrow(i, l) wide(l, j), i < rows, j < columns; c(i, j) = c[i c_row + j c_column].
 typedef struct Product {
@@ -67,13 +75,58 @@ static int ceiling(int a, int b) { return (a + b - 1) / b; }
 /// Where part i of `count` things in `parts` nearly equal parts begins.
 static int part_begin(int i, int count, int parts) { return (int)((long long)i * count / parts); }
 
-static void pack_panel(const TileSet *set, float *to, const Product *p, int column, int columns, int vectors,
-                       int depth) {
-  const float *from = p->wide + column * p->wide_column;
-  if (p->wide_column == 1)
-    set->pack(to, from, p->wide_step, depth, columns, vectors);
+/// Panel q of a block of columns [begin, end) cut into `panels` panels of nearly equally many vectors.
+typedef struct Panel {
+  int column, columns, vectors;
+  size_t place; // of its packed form, in floats per step of k
+} Panel;
+
+static Panel panel_at(const TileSet *set, int begin, int end, int q, int panels) {
+  const int all = ceiling(end - begin, set->width), first = part_begin(q, all, panels),
+            last = part_begin(q + 1, all, panels);
+  return (Panel){.column = begin + first * set->width,
+                 .columns = (last == all ? end - begin : last * set->width) - first * set->width,
+                 .vectors = last - first,
+                 .place = (size_t)first * set->width};
+}
+
+/// Rows of the wide factor are packed some at a time, all panels in turn, so that memory is read nearly in a stream.
+static void pack_block(const TileSet *set, const Product *p, int begin, int end, int panels, int depth) {
+  const int stretch = p->wide_column == 1 ? PACK_ROWS : depth;
+  for (int l = 0; l < depth; l += stretch)
+    for (int q = 0; q < panels; q++) {
+      const Panel panel = panel_at(set, begin, end, q, panels);
+      const int rows = depth - l < stretch ? depth - l : stretch;
+      float *to = scratch.wide + panel.place * depth + (size_t)l * panel.vectors * set->width;
+      if (p->wide_column == 1)
+        set->pack(to, p->wide + panel.column + l * p->wide_step, p->wide_step, rows, panel.columns, panel.vectors);
+      else
+        set->pack_transposed(to, p->wide + panel.column * p->wide_column + l, p->wide_column, rows, panel.columns,
+                             panel.vectors);
+    }
+}
+
+/// to[l, rows] = from[l step + i], i < rows.
+static void pack_rows(float *to, const float *from, ptrdiff_t step, int rows, int depth) {
+  if (rows == 8)
+    for (int l = 0; l < depth; l++, to += 8, from += step)
+      memcpy(to, from, 8 * sizeof *to);
   else
-    set->pack_transposed(to, from, p->wide_column, depth, columns, vectors);
+    for (int l = 0; l < depth; l++, to += rows, from += step)
+      for (int i = 0; i < rows; i++)
+        to[i] = from[i];
+}
+
+/// Packs groups [first, end) of rows, some steps of k of all groups in turn: scratch.narrow[group][l, rows of the
+/// group].
+static void pack_narrow(const Product *p, int first, int end, int groups, int depth) {
+  const int begin = part_begin(first, p->rows, groups);
+  for (int l = 0; l < depth; l += PACK_ROWS)
+    for (int g = first; g < end; g++) {
+      const int i = part_begin(g, p->rows, groups), rows = part_begin(g + 1, p->rows, groups) - i;
+      pack_rows(scratch.narrow + (size_t)(i - begin) * depth + l * rows, p->narrow + i + l * p->narrow_step,
+                p->narrow_step, rows, depth - l < PACK_ROWS ? depth - l : PACK_ROWS);
+    }
 }
 
 static void run_tile(const TileSet *set, const Product *p, Tile *tile, int i, int j, int rows, int vectors, int order) {
@@ -92,20 +145,51 @@ static void run_tile(const TileSet *set, const Product *p, Tile *tile, int i, in
   transpose(c, p->c_column, tile->c, tile->ldc, rows, tile->columns);
 }
 
+/// The tile of c that comes after (i, panel): asked for while this one runs.
+static Ahead ahead_of_c(const Product *p, const float *c, int vectors) {
+  if (p->c_column == 1)
+    return (Ahead){c, p->c_row, AHEAD_STEPS, vectors};
+  return (Ahead){c, p->c_column, AHEAD_LINES * p->c_column, AHEAD_STEPS * vectors / AHEAD_LINES};
+}
+
+/// The rows of the narrow factor that come next, read where they lie; every tile asks for some, at most `times` times.
+static Ahead take_ahead(Ahead *rows, int times) {
+  Ahead taken = *rows;
+  taken.times = times < rows->times ? times : rows->times;
+  rows->at += taken.times * rows->leap;
+  rows->times -= taken.times;
+  return taken;
+}
+
+/// One group of rows times all panels of a block.
+static void run_group(const TileSet *set, const Product *p, Tile *tile, int i, int rows, int begin, int end, int panels,
+                      int depth, bool packed) {
+  const bool by_column = p->narrow_step != 1;
+  const int breaths = depth / AHEAD_STEPS;
+  Ahead next_rows = {p->narrow + (i + rows) * p->narrow_row, p->narrow_row, AHEAD_STEPS,
+                     by_column || i + rows == p->rows ? 0 : breaths};
+  for (int q = 0; q < panels; q++) {
+    const Panel panel = panel_at(set, begin, end, q, panels);
+    const bool more = q + 1 < panels;
+    const int next_row = more ? i : i + rows, next_column = more ? panel.column + panel.columns : begin;
+    tile->columns = panel.columns;
+    tile->b = packed ? scratch.wide + panel.place * depth : p->wide + panel.column;
+    tile->b_step = packed ? panel.vectors * set->width : p->wide_step;
+    tile->ahead[0] = ahead_of_c(p, p->c + next_row * p->c_row + next_column * p->c_column, panel.vectors);
+    tile->ahead[1] = take_ahead(&next_rows, breaths - tile->ahead[0].times);
+    run_tile(set, p, tile, i, panel.column, rows, panel.vectors, by_column);
+  }
+}
+
 /// Columns [begin, end) of the product, which are at most as many vectors as the scratch holds, or lie unpacked.
 static void run_block(const TileSet *set, const Product *p, int begin, int end, int depth, bool packed) {
-  const int all_vectors = ceiling(end - begin, set->width), panels = ceiling(all_vectors, set->vectors);
+  const int panels = ceiling(ceiling(end - begin, set->width), set->vectors), groups = ceiling(p->rows, set->rows);
   if (packed)
-    for (int q = 0; q < panels; q++) {
-      const int first = part_begin(q, all_vectors, panels), last = part_begin(q + 1, all_vectors, panels),
-                column = begin + first * set->width,
-                columns = (last == all_vectors ? end : begin + last * set->width) - column;
-      pack_panel(set, scratch.wide + (size_t)first * set->width * depth, p, column, columns, last - first, depth);
-    }
-  const int groups = ceiling(p->rows, set->rows);
-  // The narrow factor is read along l. Where that is across its rows, a group that is used by several panels is packed.
-  const bool by_column = p->narrow_step != 1,
-             pack_narrow = by_column && panels > 1 && depth * set->rows <= NARROW_FLOATS;
+    pack_block(set, p, begin, end, panels, depth);
+  // The narrow factor is read along k. Where that is across its rows, groups that are used by several panels are
+  // packed.
+  const int room = NARROW_FLOATS / set->rows / (depth ? depth : 1);
+  const bool gather = p->narrow_step != 1 && panels > 1 && room > 0;
   for (int g = 0; g < groups; g++) {
     const int i = part_begin(g, p->rows, groups), rows = part_begin(g + 1, p->rows, groups) - i;
     Tile tile = {.a = p->narrow + i * p->narrow_row,
@@ -114,22 +198,36 @@ static void run_block(const TileSet *set, const Product *p, int begin, int end, 
                  .from_c = p->from_c,
                  .row = p->row,
                  .slices = p->slices};
-    if (pack_narrow) {
-      for (int l = 0; l < depth; l++)
-        for (int r = 0; r < rows; r++)
-          scratch.narrow[l * rows + r] = tile.a[l * p->narrow_step + r];
-      tile.a = scratch.narrow;
+    if (gather) {
+      if (g % room == 0)
+        pack_narrow(p, g, g + room < groups ? g + room : groups, groups, depth);
+      tile.a = scratch.narrow + (size_t)(i - part_begin(g - g % room, p->rows, groups)) * depth;
       tile.a_step = rows;
     }
-    for (int q = 0; q < panels; q++) {
-      const int first = part_begin(q, all_vectors, panels), last = part_begin(q + 1, all_vectors, panels),
-                column = begin + first * set->width;
-      tile.columns = (last == all_vectors ? end : begin + last * set->width) - column;
-      tile.b = packed ? scratch.wide + (size_t)first * set->width * depth : p->wide + column;
-      tile.b_step = packed ? (last - first) * set->width : p->wide_step;
-      run_tile(set, p, &tile, i, column, rows, last - first, by_column);
-    }
+    run_group(set, p, &tile, i, rows, begin, end, panels, depth, packed);
   }
+}
+
+/// All of the product for one piece of k. Packing the wide factor pays when several groups of rows use it; one that
+/// lies across cannot do without.
+static void run_piece(const TileSet *set, const Product *p, int depth) {
+  const int budget = PACK_FLOATS / set->width / (depth ? depth : 1), vectors = ceiling(p->columns, set->width);
+  if (p->wide_column != 1 || (budget >= set->vectors && p->rows > FEW_ROWS)) {
+    const int blocks = ceiling(vectors, budget);
+    for (int b = 0; b < blocks; b++) {
+      const int first = part_begin(b, vectors, blocks) * set->width,
+                last = part_begin(b + 1, vectors, blocks) * set->width;
+      run_block(set, p, first, last < p->columns ? last : p->columns, depth, true);
+    }
+    return;
+  }
+  // Where it lies, whole vectors only are read; the columns beyond are packed, or left to the set that reads single
+  // ones.
+  const int whole = p->columns - p->columns % set->width;
+  if (whole > 0)
+    run_block(set, p, 0, whole, depth, false);
+  if (whole < p->columns)
+    run_block(budget > 0 ? set : &tile_set_portable, p, whole, p->columns, depth, budget > 0);
 }
 
 /// The product with one thread. Where k is one chain it is cut into pieces that continue from c.
@@ -138,20 +236,13 @@ static void run_product(const TileSet *set, const Product *whole) {
   if (p.rows == 0 || p.columns == 0)
     return;
   const int end = p.row[p.slices ? p.slices : 1] - p.row[0];
+  const int deep = p.c_column == 1 ? DEPTH : DEPTH_TURNED;
   int done = 0;
   do {
-    const int depth = p.slices || end - done <= DEPTH ? end - done : DEPTH, piece[2] = {0, depth};
+    const int depth = p.slices || end - done <= deep ? end - done : deep, piece[2] = {0, depth};
     if (!p.slices)
       p.row = piece;
-    // Packing pays when several groups of rows use it; a transposed wide factor cannot do without.
-    const int budget = PACK_FLOATS / set->width / (depth ? depth : 1);
-    const bool packed = p.wide_column != 1 || (budget >= set->vectors && p.rows > FEW_ROWS);
-    const int vectors = ceiling(p.columns, set->width), blocks = packed ? ceiling(vectors, budget) : 1;
-    for (int b = 0; b < blocks; b++) {
-      const int first = part_begin(b, vectors, blocks) * set->width,
-                last = part_begin(b + 1, vectors, blocks) * set->width;
-      run_block(set, &p, first, last < p.columns ? last : p.columns, depth, packed);
-    }
+    run_piece(set, &p, depth);
     p.narrow += depth * p.narrow_step;
     p.wide += depth * p.wide_step;
     p.from_c = true;

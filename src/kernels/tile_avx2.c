@@ -16,6 +16,7 @@ typedef __m256i Mask;
 #define v_load(p) _mm256_loadu_ps(p)
 #define v_store(p, x) _mm256_storeu_ps(p, x)
 #define v_load_some(p, mask) _mm256_maskload_ps(p, mask)
+#define v_load_b(p, n) ((void)(n), v_load(p))
 #define v_store_some(p, mask, x) _mm256_maskstore_ps(p, mask, x)
 #define v_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define v_add(a, b) _mm256_add_ps(a, b)
@@ -53,7 +54,7 @@ TILES(3) TILES(4) TILES(5) TILES(6)
 #define TABLE(order)                                                                                                   \
   { NAMES(order, 1), NAMES(order, 2), NAMES(order, 3), NAMES(order, 4), NAMES(order, 5), NAMES(order, 6) }
 
-    const TileSet tile_set_avx2 = {"avx2", WIDTH, ROWS, VECTORS, {TABLE(rows), TABLE(columns)}, pack, pack_transposed};
+    const TileSet tile_set_avx2 = {"avx2", WIDTH, ROWS, VECTORS, false, {TABLE(rows), TABLE(columns)}, pack, pack_transposed};
 #else
 const TileSet tile_set_avx2;
 #endif

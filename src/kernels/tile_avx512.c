@@ -11,11 +11,18 @@
 typedef __m512 Vector;
 typedef __mmask16 Mask;
 #define v_mask(n) ((Mask)((1u << (n)) - 1))
-#define v_zero() _mm512_setzero_ps()
+
+static inline __attribute__((always_inline)) TARGET __m512 v_zero(void) {
+  __m512 x;
+  __asm__ volatile("vpxord %0, %0, %0" : "=v"(x));
+  return x;
+}
+
 #define v_set(x) _mm512_set1_ps(x)
 #define v_load(p) _mm512_loadu_ps(p)
 #define v_store(p, x) _mm512_storeu_ps(p, x)
 #define v_load_some(p, mask) _mm512_maskz_loadu_ps(mask, p)
+#define v_load_b(p, n) ((void)(n), v_load(p))
 #define v_store_some(p, mask, x) _mm512_mask_storeu_ps(p, mask, x)
 #define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define v_add(a, b) _mm512_add_ps(a, b)
@@ -59,7 +66,7 @@ TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8)
         NAMES(order, 7), NAMES(order, 8)                                                                               \
   }
 
-    const TileSet tile_set_avx512 = {"avx512", WIDTH,          ROWS, VECTORS, {TABLE(rows), TABLE(columns)},
+    const TileSet tile_set_avx512 = {"avx512", WIDTH,          ROWS, VECTORS, false, {TABLE(rows), TABLE(columns)},
                                      pack,     pack_transposed};
 #else
 const TileSet tile_set_avx512;

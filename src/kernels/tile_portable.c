@@ -37,6 +37,7 @@ static inline Vector v_add(Vector a, Vector b) {
 #define v_mask(n) (n)
 #define v_zero() v_set(0.0f)
 #define v_load(p) v_load_some(p, WIDTH)
+#define v_load_b(p, n) v_load_some(p, n)
 #define v_store(p, x) v_store_some(p, WIDTH, x)
 
 static void transpose(float *to, int step, const float *const *lane, int k) {
@@ -56,5 +57,5 @@ TILES(3) TILES(4)
 #define TABLE(order)                                                                                                   \
   { NAMES(order, 1), NAMES(order, 2), NAMES(order, 3), NAMES(order, 4) }
 
-    const TileSet tile_set_portable = {"portable", WIDTH,          ROWS, VECTORS, {TABLE(rows), TABLE(columns)},
+    const TileSet tile_set_portable = {"portable", WIDTH,          ROWS, VECTORS, true, {TABLE(rows), TABLE(columns)},
                                        pack,       pack_transposed};
