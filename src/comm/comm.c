@@ -5,7 +5,8 @@
 //   sharedfp=^sm            a killed job leaves a semaphore in /dev/shm on which every later job that opens a file of
 //   that name hangs io=romio321             the default (ompio) reports success for bytes that a full disk never took
 //   mpi_yield_when_idle=1   on more ranks than cores a small collective takes 5 ms instead of 5 us
-//   one process, no launcher: no daemon is forked and no network is probed, 0.02 s instead of 0.3 s to start
+//   one process, no launcher: no daemon is forked and no network is probed, 0.02 s instead of 0.3 s to start; and no session
+//                           directory, which such processes would share and remove under each other (5 of 320 starts failed)
 #include "comm/comm.h"
 
 #include "base/text.h"
@@ -31,6 +32,7 @@ static void settings_make(void) {
   suggest("OMPI_MCA_io", "romio321");
   if (!launched()) {
     suggest("OMPI_MCA_ess_singleton_isolated", "1");
+    suggest("OMPI_MCA_orte_create_session_dirs", "0");
     suggest("OMPI_MCA_pml", "ob1");
     suggest("OMPI_MCA_btl", "self");
   }
