@@ -3,7 +3,7 @@
 /// Draws what a run or a sweep has left behind; never computes anew. One process, no MPI.
 #include "base/status.h"
 
-/// Reads run directory `dir` (config.yaml; and where they exist metrics.jsonl, evaluation.json, analysis/rank.json), or sweep directory
+/// Reads run directory `dir` (config.yaml; and where they exist metrics.jsonl, run.json, evaluation.json, analysis/rank.json), or sweep directory
 /// `dir` (runs/ID/, each a run directory), and writes
 ///   DIR/report.html        one self-contained page: inline SVG, no script, nothing fetched
 ///   DIR/report-NAME.csv    the numbers behind each plot, one row a point

@@ -24,6 +24,13 @@ static bool has_values(const Track *track) {
   return false;
 }
 
+static bool changes(const Track *track) {
+  for (int i = 1; track && i < track->count; i++)
+    if (track->value[i] != track->value[0])
+      return true;
+  return false;
+}
+
 static bool wide_range(const Series *series, int count) {
   double low = INFINITY, high = -INFINITY;
   for (int s = 0; s < count; s++)
@@ -98,7 +105,8 @@ void section_training(Page *page, const RunRecord *record) {
   draw_metric(page, record, "auroc", "AUROC", "area");
   draw_metric(page, record, "auprc", "AUPRC", "area");
   draw_parts(page, record, "train", "loss", "Parts of the loss", "loss (nats)");
-  draw_metric(page, record, "learning_rate", "Learning rate", "per step");
+  if (changes(run_track(record, "train", "learning_rate")))
+    draw_metric(page, record, "learning_rate", "Learning rate", "per step");
   draw_metric(page, record, "gradient_norm", "Norm of the gradient", "Euclidean norm");
   draw_metric(page, record, "samples_per_s", "Throughput", "samples per second");
   page_add(page, "</div>\n");

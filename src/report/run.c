@@ -176,6 +176,16 @@ static void read_patterns(RunRecord *record, const json_t *list) {
   }
 }
 
+// Most modalities first, else as they came.
+static void sort_patterns(RunRecord *record) {
+  for (int i = 1; i < record->patterns; i++)
+    for (int k = i; k > 0 && record->pattern[k - 1].present < record->pattern[k].present; k--) {
+      Evaluated moved = record->pattern[k];
+      record->pattern[k] = record->pattern[k - 1];
+      record->pattern[k - 1] = moved;
+    }
+}
+
 static void read_rates(RunRecord *record, const json_t *list) {
   size_t i;
   json_t *item;
@@ -189,7 +199,7 @@ static void read_rates(RunRecord *record, const json_t *list) {
   }
 }
 
-static void read_facts(RunRecord *record, json_t *object) {
+static void read_facts(RunRecord *record, const char *prefix, json_t *object) {
   const char *key;
   json_t *value;
   json_object_foreach(object, key, value) {
@@ -197,7 +207,7 @@ static void read_facts(RunRecord *record, json_t *object) {
       continue;
     record->fact = grow(record->fact, &record->facts, sizeof *record->fact);
     Fact *fact = &record->fact[record->facts - 1];
-    fact->key = text_format("%s", key);
+    fact->key = text_format("%s%s", prefix, key);
     fact->value = words(value);
   }
 }
@@ -229,8 +239,17 @@ static Status read_evaluation(RunRecord *record, const char *path) {
   double classes = number(object, "classes");
   record->classes = classes > 0 && classes < 1e6 ? (int)classes : 0;
   read_patterns(record, json_object_get(object, "patterns"));
+  sort_patterns(record);
   read_rates(record, json_object_get(object, "rates"));
-  read_facts(record, object);
+  read_facts(record, "evaluated: ", object);
+  json_decref(object);
+  return STATUS_OK;
+}
+
+static Status read_summary(RunRecord *record, const char *path) {
+  json_t *object;
+  TRY(load(&object, path));
+  read_facts(record, "", object);
   json_decref(object);
   return STATUS_OK;
 }
@@ -302,6 +321,7 @@ Status run_read(RunRecord *record, const char *dir) {
   *record = (RunRecord){.dir = text_format("%s", dir)};
   TRY(read_file(record, read_config, "config.yaml"));
   TRY(read_file(record, read_metrics, "metrics.jsonl"));
+  TRY(read_file(record, read_summary, "run.json"));
   TRY(read_file(record, read_evaluation, "evaluation.json"));
   return read_file(record, read_rank, "analysis/rank.json");
 }

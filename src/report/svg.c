@@ -50,7 +50,7 @@ static void tick_text(char *to, size_t size, AxisScale scale, const double *tick
   else if (largest >= 1e4)
     text_print(to, size, "%g%c", value / (largest >= 1e6 ? 1e6 : 1e3), largest >= 1e6 ? 'M' : 'k');
   else if (largest < 1e-2)
-    power_text(to, size, value, (int)floor(log10(step) + 1e-9));
+    power_text(to, size, value, (int)floor(log10(largest) + 1e-9));
   else
     text_print(to, size, "%.*f", (int)fmin(4, fmax(0, ceil(-log10(step) - 1e-9))), value);
 }
