@@ -262,7 +262,7 @@ void key_wants(char *text, int size, const Key *key) {
     text_print(text, bytes, "a whole number %s%s%s", range, key->word ? ", or " : "", key->word ? key->word : "");
     break;
   case KEY_NUMBER:
-    text_print(text, bytes, "a number %s", range);
+    text_print(text, bytes, "a number %s%s%s", range, key->word ? ", or " : "", key->word ? key->word : "");
     break;
   case KEY_BOOL:
     text_print(text, bytes, "true or false");

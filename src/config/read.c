@@ -22,7 +22,6 @@ static void join(char path[KEY_PATH_MOST], const char *section, const char *name
 }
 
 // --- what does not fit
-// -----------------------------------------------------------------------------------------------------
 
 /// The key elsewhere in the table whose last part is `name`, if there is just one; "" otherwise.
 static const char *elsewhere(const char *name) {
@@ -94,7 +93,6 @@ static void complain_section(Reader *reader, const Node *node, const char *patte
 }
 
 // --- the walk
-// --------------------------------------------------------------------------------------------------------------
 
 static void read_section(Reader *reader, const Node *map, const char *pattern, const char *shown, int modality);
 
@@ -165,7 +163,6 @@ static void read_modalities(Reader *reader) {
 }
 
 // --- defaults
-// --------------------------------------------------------------------------------------------------------------
 
 static void fill_defaults(Reader *reader) {
   for (int i = 0; i < key_count; i++) {
@@ -203,7 +200,6 @@ static void fill_computed(Config *config) {
 }
 
 // --- the contract
-// ----------------------------------------------------------------------------------------------------------
 
 Status config_resolve(Config *config, Tree *tree, const Node *root) {
   REQUIRE(key_count <= KEYS_MOST, "the table of keys has outgrown the reader");

@@ -78,7 +78,6 @@ int tree_complaints(const Tree *tree) { return tree->complaints; }
 bool tree_is_hopeless(const Tree *tree) { return tree->complaints >= COMPLAINTS_MOST; }
 
 // --- opening
-// -------------------------------------------------------------------------------------------------------------
 
 Status tree_parse(Tree **tree, const char *name, const char *text, int64_t size) {
   *tree = NULL;
@@ -152,7 +151,6 @@ void tree_close(Tree *tree) {
 }
 
 // --- complaints
-// ----------------------------------------------------------------------------------------------------------
 
 void tree_place(char place[PLACE_TEXT], const Tree *tree, int set, int line, int column) {
   enum { NAME_SHOWN = 150 };
@@ -220,7 +218,6 @@ Status tree_status(const Tree *tree) {
 }
 
 // --- overrides
-// -----------------------------------------------------------------------------------------------------------
 
 /// A node that only has a place, for complaints about an override itself.
 static Node override_place(int number) { return (Node){.set = number, .line = 1, .column = 1}; }
@@ -254,18 +251,24 @@ static void replace_node(Node *place, const Node *value) {
   place->every = kept.every;
 }
 
+/// Names with dots between them, no more than a tree is deep.
+static bool is_path(const char *path, size_t length) {
+  int depth = 1;
+  for (size_t i = 0; i < length; i++) {
+    bool dot = path[i] == '.';
+    if (dot && (i == 0 || i + 1 == length || path[i - 1] == '.'))
+      return false;
+    depth += dot;
+  }
+  return depth <= TREE_DEPTH_MOST;
+}
+
 static Status assign(Tree *tree, const char *path, size_t length, const Node *value, int number) {
   Node place = override_place(number), *node = tree->root;
-  int depth = 0;
   for (size_t at = 0; at <= length;) {
     size_t part = 0;
     while (at + part < length && path[at + part] != '.')
       part++;
-    if (!part || ++depth > TREE_DEPTH_MOST) {
-      tree_complain(tree, &place, "%.*s is no key; write --set key.path=value",
-                    (int)text_fit(path, length < 80 ? length : 80), path);
-      return STATUS_OK;
-    }
     if (node->kind == NODE_SCALAR && scalar_kind(node) == SCALAR_NULL)
       node->kind = NODE_MAP, node->text = NULL, node->set = number;
     if (node->kind != NODE_MAP) {
@@ -292,6 +295,11 @@ Status tree_set(Tree *tree, const char *assignment, int number) {
   if (!length || length > TREE_LINE_MOST) {
     tree_complain(tree, &place, "%.*s is no assignment; write --set key.path=value", (int)text_fit(assignment, 80),
                   assignment);
+    return STATUS_OK;
+  }
+  if (!is_path(assignment, length)) {
+    tree_complain(tree, &place, "%.*s is no key; write --set key.path=value",
+                  (int)text_fit(assignment, length < 80 ? length : 80), assignment);
     return STATUS_OK;
   }
   Status status = yaml_build(&value, tree, sign + 1, (int64_t)strlen(sign + 1), number);

@@ -308,7 +308,6 @@ void value_default(Reader *reader, const Key *key, void *field) {
 }
 
 // --- back into text
-// ------------------------------------------------------------------------------------------------------
 
 /// The shortest decimal that reads back as the same double, in a form that YAML 1.1 takes for a number too: 1.0e-05,
 /// 128.0.

@@ -66,7 +66,7 @@ static Status syntax_fault(const Builder *builder) {
   }
   const char *problem = parser->problem ? parser->problem : "not YAML";
   const char *advice = "look at indentation, brackets and quotes there and above";
-  if (strstr(problem, "cannot start any token"))
+  if (strstr(problem, "cannot start any token") || strstr(problem, "tab"))
     advice = "indent with spaces, and put text that begins with a sign in quotes";
   else if (strstr(problem, "mapping values"))
     advice = "put text with a colon in quotes, and keys of one map below each other";

@@ -36,8 +36,7 @@ typedef struct Array {
 /// Quiets HDF5's own error stack, forbids plugins. Called by everything below; harmless to repeat.
 void container_quiet(void);
 
-/// Opens for reading. EXIT_NO_INPUT: absent, unreadable, not a regular file (a FIFO does not block). EXIT_DATA: not
-/// HDF5.
+/// Opens for reading. EXIT_NO_INPUT: absent, unreadable. EXIT_DATA: not a regular file (a FIFO does not block), not HDF5.
 Status container_open(Container *container, const char *path);
 void container_close(Container *container);
 

@@ -41,7 +41,7 @@ static Status look(uint64_t *bytes, const char *path) {
   if (!known || got < 0)
     return status_error(EXIT_IO, "%s: cannot be read: %s", path, strerror(error));
   if (!S_ISREG(stat.st_mode))
-    return status_error(EXIT_NO_INPUT, "%s: is %s; a file would be right", path,
+    return status_error(EXIT_DATA, "%s: is %s; a file would be right", path,
                         S_ISDIR(stat.st_mode) ? "a directory" : "not a regular file");
   if (got < 8 || memcmp(start, signature, 8))
     return status_error(EXIT_DATA, "%s: is not an HDF5 file; a container made by `rebasis data import` would be right",

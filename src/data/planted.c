@@ -180,16 +180,16 @@ static Status draw_modality(PlantedTruth *truth, int index) {
   PlantedModality *m = &truth->modality[index];
   size_t d = (size_t)m->width, p = (size_t)m->predictive, q = (size_t)m->noise;
   m->partner = (index + 1) % config->modalities;
-  int rank = truth->modality[m->partner].predictive;
+  int theirs = truth->modality[m->partner].predictive;
   m->entangled =
-      config->modalities > 1 && rank > 0 ? (int)lround(number(&config->entanglement, index, 0.5) * m->noise) : 0;
+      config->modalities > 1 && theirs > 0 ? (int)lround(number(&config->entanglement, index, 0.5) * m->noise) : 0;
   TRY(memory_take((void **)&m->signal_basis, d * p, sizeof(double), "a basis"));
   TRY(memory_take((void **)&m->noise_basis, d * q, sizeof(double), "a basis"));
   TRY(memory_take((void **)&m->signal, (size_t)config->classes * p, sizeof(double), "signals"));
-  TRY(memory_take((void **)&m->mixture, (size_t)m->entangled * (size_t)rank, sizeof(double), "a mixture"));
+  TRY(memory_take((void **)&m->mixture, (size_t)m->entangled * (size_t)theirs, sizeof(double), "a mixture"));
   TRY(draw_bases(m, config->seed, index));
   TRY(draw_signal(m, config, index));
-  draw_mixture(m, rank, config->seed, index);
+  draw_mixture(m, theirs, config->seed, index);
   return STATUS_OK;
 }
 

@@ -24,40 +24,27 @@ typedef struct Setting {
   size_t at;
   bool whole;
   double least, most;
-  const char *help;
 } Setting;
 
-// Only a macro can take a field's name.
-#define AT(field) offsetof(PlantedConfig, field)
-
 static const Setting settings[] = {
-    {"samples", SETTING_INT64, AT(samples), true, 1, 1e9, "samples=4000          number of samples"},
-    {"classes", SETTING_INT, AT(classes), true, 2, 4096, "classes=8             number of classes, balanced"},
-    {"modalities", SETTING_INT, AT(modalities), true, 1, DATASET_MODALITIES,
-     "modalities=3          number of modalities"},
-    {"width", SETTING_NUMBERS, AT(width), true, 1, 1 << 20, "width=32              values per modality"},
-    {"predictive", SETTING_NUMBERS, AT(predictive), true, 0, 4095,
-     "predictive=4          predictive features (rank of the class means)"},
-    {"noise", SETTING_NUMBERS, AT(noise), true, 0, 1 << 20, "noise=8               noise features"},
-    {"snr", SETTING_NUMBERS, AT(snr), false, 0, 1e6,
-     "snr=2,1,0.5           deviation between classes over that within them"},
-    {"scale", SETTING_NUMBERS, AT(scale), false, 0, 1e6,
-     "scale=2               deviation of noise features, in units of sigma"},
-    {"entanglement", SETTING_NUMBERS, AT(entanglement), false, 0, 1,
-     "entanglement=0.5      share of noise features tied to the next modality's predictive ones"},
-    {"coupling", SETTING_DOUBLE, AT(coupling), false, 0, 1, "coupling=0.8          how strongly: a correlation"},
-    {"shared", SETTING_DOUBLE, AT(shared), false, 0, 1,
-     "shared=0.5            share of classes that every modality sees; each other is seen by one"},
-    {"sigma", SETTING_DOUBLE, AT(sigma), false, 1e-6, 1e6, "sigma=1               deviation within classes"},
-    {"missing", SETTING_NUMBERS, AT(missing), false, 0, 1,
-     "missing=0             rate at which the source lacks a modality"},
-    {"kind", SETTING_KINDS, AT(kinds), false, 0, 0,
-     "kind=vector           vector, image, spectrogram, codes or series"},
-    {"names", SETTING_NAMES, AT(names), false, 0, 0, "names=m0,m1,m2        names of the modalities"},
-    {"validation", SETTING_DOUBLE, AT(validation), false, 0, 0.99, "validation=0.15       share of validation samples"},
-    {"test", SETTING_DOUBLE, AT(test), false, 0, 0.99, "test=0.25             share of test samples"},
-    {"seed", SETTING_UINT64, AT(seed), true, 0, 9007199254740991.0,
-     "seed=1                another seed, another data set"},
+    {"samples", SETTING_INT64, offsetof(PlantedConfig, samples), true, 1, 1e9},
+    {"classes", SETTING_INT, offsetof(PlantedConfig, classes), true, 2, 4096},
+    {"modalities", SETTING_INT, offsetof(PlantedConfig, modalities), true, 1, DATASET_MODALITIES},
+    {"width", SETTING_NUMBERS, offsetof(PlantedConfig, width), true, 1, 1 << 20},
+    {"predictive", SETTING_NUMBERS, offsetof(PlantedConfig, predictive), true, 0, 4095},
+    {"noise", SETTING_NUMBERS, offsetof(PlantedConfig, noise), true, 0, 1 << 20},
+    {"snr", SETTING_NUMBERS, offsetof(PlantedConfig, snr), false, 0, 1e6},
+    {"scale", SETTING_NUMBERS, offsetof(PlantedConfig, scale), false, 0, 1e6},
+    {"entanglement", SETTING_NUMBERS, offsetof(PlantedConfig, entanglement), false, 0, 1},
+    {"coupling", SETTING_DOUBLE, offsetof(PlantedConfig, coupling), false, 0, 1},
+    {"shared", SETTING_DOUBLE, offsetof(PlantedConfig, shared), false, 0, 1},
+    {"sigma", SETTING_DOUBLE, offsetof(PlantedConfig, sigma), false, 1e-6, 1e6},
+    {"missing", SETTING_NUMBERS, offsetof(PlantedConfig, missing), false, 0, 1},
+    {"kind", SETTING_KINDS, offsetof(PlantedConfig, kinds), false, 0, 0},
+    {"names", SETTING_NAMES, offsetof(PlantedConfig, names), false, 0, 0},
+    {"validation", SETTING_DOUBLE, offsetof(PlantedConfig, validation), false, 0, 0.99},
+    {"test", SETTING_DOUBLE, offsetof(PlantedConfig, test), false, 0, 0.99},
+    {"seed", SETTING_UINT64, offsetof(PlantedConfig, seed), true, 0, 9007199254740991.0},
 };
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
@@ -74,14 +61,24 @@ void planted_default(PlantedConfig *config) {
 }
 
 const char *planted_help(void) {
-  // Made anew by every call, and always the same.
-  static char text[2048];
-  text[0] = 0;
-  for (int i = 0; i < SETTINGS; i++) {
-    size_t at = strlen(text);
-    text_print(text + at, sizeof text - at, "%s\n", settings[i].help);
-  }
-  return text;
+  return "samples=4000          number of samples\n"
+         "classes=8             number of classes, balanced\n"
+         "modalities=3          number of modalities\n"
+         "width=32              values per modality\n"
+         "predictive=4          predictive features (rank of the class means)\n"
+         "noise=8               noise features\n"
+         "snr=2,1,0.5           deviation between classes over that within them\n"
+         "scale=2               deviation of noise features, in units of sigma\n"
+         "entanglement=0.5      share of noise features tied to the next modality's predictive ones\n"
+         "coupling=0.8          how strongly: a correlation\n"
+         "shared=0.5            share of classes that every modality sees; each other is seen by one\n"
+         "sigma=1               deviation within classes\n"
+         "missing=0             rate at which the source lacks a modality\n"
+         "kind=vector           vector, image, spectrogram, codes or series\n"
+         "names=m0,m1,m2        names of the modalities\n"
+         "validation=0.15       share of validation samples\n"
+         "test=0.25             share of test samples\n"
+         "seed=1                another seed, another data set\n";
 }
 
 static Status bad_value(const Setting *setting, const char *value) {

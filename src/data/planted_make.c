@@ -21,7 +21,7 @@ void planted_latent(double *within, double *noise, const PlantedTruth *truth, in
   const PlantedModality *m = &truth->modality[modality];
   RandomStream stream = {truth->config.seed, RANDOM_SYNTHETIC, DRAW_NOISE, (uint32_t)modality};
   double partner[4096], c = truth->config.coupling;
-  int rank = truth->modality[m->partner].predictive;
+  int theirs = truth->modality[m->partner].predictive;
   if (within)
     draw_within(within, truth, modality, sample);
   if (m->entangled)
@@ -30,8 +30,8 @@ void planted_latent(double *within, double *noise, const PlantedTruth *truth, in
     noise[k] = (double)random_normal(&stream, (uint64_t)sample, (uint32_t)k);
     if (k < m->entangled) {
       double mixed = 0;
-      for (int l = 0; l < rank; l++)
-        mixed += m->mixture[k * rank + l] * partner[l];
+      for (int l = 0; l < theirs; l++)
+        mixed += m->mixture[k * theirs + l] * partner[l];
       noise[k] = c * mixed + sqrt(1 - c * c) * noise[k];
     }
     noise[k] *= m->scale * truth->config.sigma;
@@ -262,12 +262,12 @@ static bool write_matrix(hid_t group, const char *name, const double *matrix, in
 
 static bool write_modality(hid_t group, const Written *w, int index) {
   const PlantedModality *m = &w->truth->modality[index];
-  int classes = w->truth->config.classes, rank = w->truth->modality[m->partner].predictive;
+  int classes = w->truth->config.classes, theirs = w->truth->modality[m->partner].predictive;
   uint64_t seen[1] = {(uint64_t)classes};
   return write_matrix(group, "signal_basis", m->signal_basis, m->width, m->predictive) &&
          write_matrix(group, "noise_basis", m->noise_basis, m->width, m->noise) &&
          write_matrix(group, "signal", m->signal, classes, m->predictive) &&
-         write_matrix(group, "mixture", m->mixture, m->entangled, rank) &&
+         write_matrix(group, "mixture", m->mixture, m->entangled, theirs) &&
          write_array(group, "sees", ELEMENT_U8, 1, seen, m->sees) &&
          write_integer(group, "predictive", m->predictive) && write_integer(group, "noise", m->noise) &&
          write_integer(group, "entangled", m->entangled) && write_integer(group, "seen", m->seen) &&

@@ -123,6 +123,31 @@ static Status sound_decode(int16_t *samples, int count, SNDFILE *sound, const SF
   return STATUS_OK;
 }
 
+/// The file that libsndfile gets: nothing but the two chunks that count. *tape is owned.
+static Status tape_make(uint8_t **tape, size_t *size, const Chunks *chunks, const uint8_t *bytes, const char *name) {
+  size_t data_at = 12 + 8 + chunks->format_size;
+  *size = data_at + 8 + chunks->data_size;
+  TRY(memory_take((void **)tape, *size, 1, name));
+  memcpy(*tape, bytes, 12);
+  for (int i = 0; i < 4; i++)
+    (*tape)[4 + i] = (uint8_t)((*size - 8) >> 8 * i);
+  memcpy(*tape + 12, bytes + chunks->format - 8, 8 + chunks->format_size);
+  memcpy(*tape + data_at, bytes + chunks->data - 8, 8 + chunks->data_size);
+  return STATUS_OK;
+}
+
+static Status tape_play(int16_t *samples, int count, const uint8_t *bytes, size_t size, const char *name) {
+  Tape tape = {bytes, (sf_count_t)size, 0};
+  SF_VIRTUAL_IO calls = {tape_size, tape_seek, tape_read, tape_write, tape_tell};
+  SF_INFO info = {0};
+  SNDFILE *sound = sf_open_virtual(&calls, SFM_READ, &info, &tape);
+  if (!sound)
+    return status_error(EXIT_DATA, "%s: is not understood (%s)", name, sf_strerror(NULL));
+  Status status = sound_decode(samples, count, sound, &info, name);
+  sf_close(sound);
+  return status;
+}
+
 Status wav_parse(int16_t **samples, int *count, const uint8_t *bytes, size_t size, const char *name) {
   *samples = NULL;
   *count = 0;
@@ -130,16 +155,13 @@ Status wav_parse(int16_t **samples, int *count, const uint8_t *bytes, size_t siz
   TRY(chunks_walk(&chunks, bytes, size, name));
   TRY(format_check(&chunks, bytes, name));
   int n = (int)(chunks.data_size / 2);
-  Tape tape = {bytes, (sf_count_t)size, 0};
-  SF_VIRTUAL_IO calls = {tape_size, tape_seek, tape_read, tape_write, tape_tell};
-  SF_INFO info = {0};
-  SNDFILE *sound = sf_open_virtual(&calls, SFM_READ, &info, &tape);
-  if (!sound)
-    return status_error(EXIT_DATA, "%s: is not understood (%s)", name, sf_strerror(NULL));
+  uint8_t *tape;
+  size_t tape_bytes;
+  TRY(tape_make(&tape, &tape_bytes, &chunks, bytes, name));
   Status status = memory_take((void **)samples, (size_t)n, sizeof **samples, name);
   if (!status.code)
-    status = sound_decode(*samples, n, sound, &info, name);
-  sf_close(sound);
+    status = tape_play(*samples, n, tape, tape_bytes, name);
+  free(tape);
   if (status.code) {
     free(*samples);
     *samples = NULL;

@@ -1,5 +1,4 @@
-// Splits and folds are stratified, cover everything once, and depend on the seed; standardisation sees present training
-// samples only.
+// Splits and folds are stratified and cover everything once; training alone decides how to standardise.
 #include "data/partition.h"
 
 #include "check.h"

@@ -9,16 +9,16 @@
 
 static void must(Status status, const char *what) { CHECK(status.code == 0, "%s: %s", what, status.text); }
 
-static PlantedConfig configure(const char *const *setting, int count) {
+/// The defaults, changed by settings that are parted by blanks.
+static PlantedConfig configure(const char *settings) {
   PlantedConfig config;
+  char *copy = strdup(settings), *rest = copy;
   planted_default(&config);
-  for (int i = 0; i < count; i++)
-    must(planted_set(&config, setting[i]), setting[i]);
+  for (char *setting; (setting = strsep(&rest, " "));)
+    must(planted_set(&config, setting), setting);
+  free(copy);
   return config;
 }
-
-#define CONFIGURE(...)                                                                                                 \
-  configure((const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
 static void near(double got, double want, double tolerance, const char *what) {
   CHECK(fabs(got - want) <= tolerance, "%s: got %.6g, not %.6g +- %.2g", what, got, want, tolerance);
@@ -146,7 +146,7 @@ static void check_rank(const PlantedTruth *truth, const Dataset *dataset) {
 
 /// The nearest signal in A'x: as good as seeing allows, when the signal is strong.
 static void check_sight(void) {
-  PlantedConfig config = CONFIGURE("samples=2000", "shared=0", "snr=20", "classes=9", "predictive=2", "modalities=3");
+  PlantedConfig config = configure("samples=2000 shared=0 snr=20 classes=9 predictive=2 modalities=3");
   PlantedTruth truth;
   Dataset dataset;
   must(planted_draw(&truth, &config), "draw");
@@ -180,7 +180,7 @@ static void check_sight(void) {
 }
 
 static void check_presence_and_kinds(void) {
-  PlantedConfig vector = CONFIGURE("samples=3000", "missing=0.2,0.7,0.9", "width=24,12,10", "noise=3", "names=a,b,c");
+  PlantedConfig vector = configure("samples=3000 missing=0.2,0.7,0.9 width=24,12,10 noise=3 names=a,b,c");
   PlantedConfig mixed = vector;
   must(planted_set(&mixed, "kind=image,codes,series"), "kinds");
   PlantedTruth truth;
@@ -266,7 +266,7 @@ static void check_refusals(void) {
 }
 
 int main(void) {
-  PlantedConfig config = CONFIGURE("samples=6000", "noise=6", "predictive=4,3,2", "sigma=0.5", "seed=11", "width=24");
+  PlantedConfig config = configure("samples=6000 noise=6 predictive=4,3,2 sigma=0.5 seed=11 width=24");
   PlantedTruth truth;
   Dataset dataset, again;
   must(planted_draw(&truth, &config), "draw");

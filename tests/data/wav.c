@@ -28,7 +28,7 @@ typedef struct Flaw {
   bool good;
   const char *magic, *form;
   bool no_format, no_data, late_format, two_formats, two_data, list_before, list_behind, odd_list, no_pad, extensible,
-      stray;
+      stray, lying_cue;
   uint32_t format_size, tag, channels, rate, align, bits, per_second, riff_add, data_size;
   int data_bytes; // -1: none
 } Flaw;
@@ -83,6 +83,11 @@ static void build(Wav *wav, const Flaw *flaw) {
     put_list(wav, flaw);
   if (!flaw->late_format && !flaw->no_format)
     put_format(wav, flaw);
+  if (flaw->lying_cue) { // says that one point of 24 bytes follows; libsndfile would look for it in the data
+    put_tag(wav, "cue ");
+    put(wav, 4, 4);
+    put(wav, 1, 4);
+  }
   if (flaw->two_formats)
     put_format(wav, flaw);
   if (!flaw->no_data)
@@ -130,6 +135,12 @@ static const Flaw flaws[] = {
     {.what = "a list before", .good = true, .list_before = true},
     {.what = "an odd list before", .good = true, .list_before = true, .odd_list = true},
     {.what = "an odd list behind, not padded", .good = true, .list_behind = true, .odd_list = true, .no_pad = true},
+    {.what = "a cue chunk that counts more than it has", .good = true, .lying_cue = true},
+    {.what = "the same, extensible, a list behind",
+     .good = true,
+     .lying_cue = true,
+     .extensible = true,
+     .list_behind = true},
     {.what = "RIFX", .magic = "RIFX"},
     {.what = "RF64", .magic = "RF64"},
     {.what = "AVI", .form = "AVI "},

@@ -1,5 +1,7 @@
 // An IDX file either is refused with one line or has exactly as many values as its sizes say.
 // sources: src/data/idx.c src/data/source.c src/base/*.c
+// seeds: tests/fuzz/seeds/idx
+// options: -max_len=4096
 #include "data/idx.h"
 
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 // A tar archive, plain or gzip, either is refused with one line or gives sound, sorted, distinct recordings.
 // sources: src/data/recordings.c src/data/wav.c src/data/source.c src/base/*.c
+// seeds: tests/fuzz/seeds/tar
+// options: -max_len=8192
 #include "data/recordings.h"
 
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 // A WAV file either is refused with one line, or its samples are the little-endian words of its data chunk.
 // sources: src/data/wav.c src/base/*.c
+// seeds: tests/fuzz/seeds/wav
+// options: -max_len=1024
 #include "data/wav.h"
 
 #include <stdlib.h>

@@ -1,0 +1,63 @@
+// Every configuration in configs/ is read, teaches no key wrongly, and the README there lists the keys as they are.
+#include "config/config.h"
+
+#include "check.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <string.h>
+
+static void folder(char path[PATH_MAX]) {
+  snprintf(path, PATH_MAX, "%s", __FILE__);
+  for (int up = 0; up < 3; up++) {
+    char *slash = strrchr(path, '/');
+    CHECK(slash, "the source is not in tests/config: %s", __FILE__);
+    *slash = 0;
+  }
+  CHECK(strlen(path) + sizeof "/configs" < PATH_MAX, "too long: %s", path);
+  memcpy(path + strlen(path), "/configs", sizeof "/configs");
+}
+
+static char *file_text(const char *path) {
+  FILE *file = fopen(path, "rb");
+  CHECK(file, "%s cannot be opened", path);
+  enum { MOST = 1 << 18 };
+  char *text = calloc(1, MOST);
+  size_t size = text ? fread(text, 1, MOST - 1, file) : 0;
+  CHECK(size > 0, "%s is empty", path);
+  fclose(file);
+  return text;
+}
+
+int main(void) {
+  char configs[PATH_MAX], path[2 * PATH_MAX];
+  folder(configs);
+  DIR *directory = opendir(configs);
+  CHECK(directory, "%s cannot be opened", configs);
+  int count = 0;
+  for (struct dirent *entry; (entry = readdir(directory));) {
+    const char *dot = strrchr(entry->d_name, '.');
+    if (!dot || strcmp(dot, ".yaml") != 0)
+      continue;
+    Config config, again;
+    snprintf(path, sizeof path, "%s/%s", configs, entry->d_name);
+    Status status = config_read(&config, path, NULL, 0);
+    if (strstr(status.text, "base") && strstr(status.text, "sweep"))
+      continue; // a sweep
+    CHECK(!status.code, "%s", status.text);
+    CHECK(!strncmp(config.run.name, entry->d_name, (size_t)(dot - entry->d_name)), "%s is called %s", path,
+          config.run.name);
+    char *printed = config_print(&config);
+    status = config_parse(&again, path, printed, (int64_t)strlen(printed), NULL, 0);
+    CHECK(!status.code && config_hash(&config) == config_hash(&again), "%s: %s", path, status.text);
+    free(printed);
+    count++;
+  }
+  closedir(directory);
+  CHECK(count >= 5, "%d configurations found in %s", count, configs);
+  snprintf(path, sizeof path, "%s/README.md", configs);
+  char *readme = file_text(path), *help = config_help();
+  CHECK(strstr(readme, help), "%s does not hold the output of `rebasis train --config-help`; put it there", path);
+  free(readme);
+  free(help);
+}
