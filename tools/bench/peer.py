@@ -40,6 +40,7 @@ import torch  # noqa: E402  after the thread counts
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+sys.dont_write_bytecode = True  # the source tree stays as it is
 import workloads  # noqa: E402
 
 

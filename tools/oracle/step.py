@@ -20,6 +20,7 @@ try:
     import torch
     import yaml
 
+    sys.dont_write_bytecode = True  # the source tree stays as it is
     import container
     from network import Network
 except ImportError as missing:
