@@ -1,17 +1,14 @@
-// The formulas stand in the header; here they are one pass each. Powers of beta by squaring: no libm.
+// The formulas stand in the header, the passes in passes_body.h. Constants are computed in double and rounded once; powers of
+// beta by squaring: no libm.
 #include "kernels/optimizer.h"
+
+#include "kernels/passes.h"
 
 #include <math.h>
 
 void sgd_step(float *p, float *v, const float *g, size_t n, const SgdRule *rule) {
-  const float lr = (float)rule->lr, momentum = (float)rule->momentum, decay = (float)rule->weight_decay,
-              scale = (float)rule->scale;
-  for (size_t i = 0; i < n; i++) {
-    float step = fmaf(decay, p[i], scale * g[i]);
-    if (v)
-      step = v[i] = fmaf(momentum, v[i], step);
-    p[i] = fmaf(-lr, step, p[i]);
-  }
+  const SgdPass pass = {(float)rule->lr, (float)rule->momentum, (float)rule->weight_decay, (float)rule->scale};
+  passes()->sgd(p, v, g, n, &pass);
 }
 
 static double power(double base, int64_t exponent) {
@@ -24,15 +21,17 @@ static double power(double base, int64_t exponent) {
 
 static void step(float *p, float *m, float *v, const float *g, size_t n, const AdamRule *rule, int64_t t, float shrink,
                  float decay) {
-  const float beta1 = (float)rule->beta1, beta2 = (float)rule->beta2, rest1 = (float)(1 - rule->beta1),
-              rest2 = (float)(1 - rule->beta2), scale = (float)rule->scale, epsilon = (float)rule->epsilon,
-              lr = (float)(rule->lr / (1 - power(rule->beta1, t))), root = (float)(1 / sqrt(1 - power(rule->beta2, t)));
-  for (size_t i = 0; i < n; i++) {
-    float slope = fmaf(decay, p[i], scale * g[i]);
-    m[i] = fmaf(beta1, m[i], rest1 * slope);
-    v[i] = fmaf(beta2, v[i], rest2 * slope * slope);
-    p[i] = fmaf(-lr, m[i] / fmaf(sqrtf(v[i]), root, epsilon), shrink * p[i]);
-  }
+  const AdamPass pass = {.beta1 = (float)rule->beta1,
+                         .beta2 = (float)rule->beta2,
+                         .rest1 = (float)(1 - rule->beta1),
+                         .rest2 = (float)(1 - rule->beta2),
+                         .scale = (float)rule->scale,
+                         .epsilon = (float)rule->epsilon,
+                         .lr = (float)(rule->lr / (1 - power(rule->beta1, t))),
+                         .root = (float)(1 / sqrt(1 - power(rule->beta2, t))),
+                         .shrink = shrink,
+                         .decay = decay};
+  passes()->adam(p, m, v, g, n, &pass);
 }
 
 void adam_step(float *p, float *m, float *v, const float *g, size_t n, const AdamRule *rule, int64_t t) {
@@ -43,17 +42,4 @@ void adamw_step(float *p, float *m, float *v, const float *g, size_t n, const Ad
   step(p, m, v, g, n, rule, t, (float)(1 - rule->lr * rule->weight_decay), 0.0f);
 }
 
-enum { LANES = 16 };
-
-void block_square_sums(double *sum, const float *g, size_t n) {
-  for (size_t begin = 0; begin < n; begin += SQUARE_BLOCK) {
-    size_t length = n - begin < SQUARE_BLOCK ? n - begin : SQUARE_BLOCK;
-    double lane[LANES] = {0};
-    for (size_t i = 0; i < length; i++)
-      lane[i % LANES] += (double)g[begin + i] * g[begin + i];
-    for (int width = LANES / 2; width > 0; width /= 2)
-      for (int i = 0; i < width; i++)
-        lane[i] += lane[i + width];
-    *sum++ = lane[0];
-  }
-}
+void block_square_sums(double *sum, const float *g, size_t n) { passes()->square_sums(sum, g, n); }

@@ -1,0 +1,39 @@
+#ifndef KERNELS_PASSES_H
+#define KERNELS_PASSES_H
+/// Passes over arrays, made once per instruction set from passes_body.h. They are chains of IEEE operations and fmaf() per
+/// element, so that all sets agree bit for bit; what they mean stands in kernels/math.h and kernels/optimizer.h.
+#include <stdbool.h>
+#include <stddef.h>
+
+/// lr and root hold the corrections of the first steps, rest1 = 1 - beta1, rest2 = 1 - beta2.
+typedef struct AdamPass {
+  float beta1, beta2, rest1, rest2, scale, epsilon, lr, root, shrink, decay;
+} AdamPass;
+
+typedef struct SgdPass {
+  float lr, momentum, decay, scale;
+} SgdPass;
+
+typedef void Map(float *y, const float *x, size_t n);
+typedef void Slope(float *dx, const float *dy, const float *y, size_t n, bool accumulate);
+typedef void Bias(float *y, const float *b, int rows, int n);
+
+typedef struct Passes {
+  Map *relu, *add;
+  Slope *tanh_backward, *sigmoid_backward, *relu_backward;
+  Bias *bias_add, *bias_relu;
+  void (*sum_rows)(float *db, const float *dy, int n, const int *row, int slices);
+  void (*scale)(float *y, float a, const float *x, size_t n);
+  void (*axpy)(float *y, float a, const float *x, size_t n);
+  void (*multiply)(float *y, const float *x1, const float *x2, size_t n, bool accumulate);
+  void (*sgd)(float *p, float *v, const float *g, size_t n, const SgdPass *rule);
+  void (*adam)(float *p, float *m, float *v, const float *g, size_t n, const AdamPass *rule);
+  void (*square_sums)(double *sum, const float *g, size_t n);
+} Passes;
+
+extern const Passes passes_avx512, passes_avx2, passes_portable;
+
+/// Those of the instruction set that the tiles use.
+const Passes *passes(void);
+
+#endif

@@ -1,0 +1,10 @@
+// Passes in AVX2 with FMA.
+#include "kernels/passes.h"
+
+#ifdef __x86_64__
+#define TARGET __attribute__((target("avx2,fma")))
+#define PASSES passes_avx2
+#include "kernels/passes_body.h"
+#else
+const Passes passes_avx2;
+#endif

@@ -1,0 +1,10 @@
+// Passes in AVX-512.
+#include "kernels/passes.h"
+
+#ifdef __x86_64__
+#define TARGET __attribute__((target("avx512f,fma,prefer-vector-width=512")))
+#define PASSES passes_avx512
+#include "kernels/passes_body.h"
+#else
+const Passes passes_avx512;
+#endif

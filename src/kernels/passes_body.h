@@ -1,0 +1,155 @@
+// The passes themselves, included by passes_*.c with TARGET (the functions' attribute) and PASSES (the table's name) defined.
+// Loops carry no dependence from element to element even where arrays coincide, hence "omp simd".
+#include "kernels/optimizer.h"
+#include "kernels/passes.h"
+#include "kernels/tree.h"
+
+#include <math.h>
+#include <string.h>
+
+#define INLINE static inline __attribute__((always_inline)) TARGET
+#define EACH(n) _Pragma("omp simd") for (size_t i = 0; i < (n); i++)
+
+INLINE float relu_of(float x) { return x <= 0 ? 0.0f : x; }
+
+#define MAP(name, value)                                                                                               \
+  static TARGET void name(float *y, const float *x, size_t n) { EACH(n) y[i] = value; }
+
+MAP(relu, relu_of(x[i]))
+MAP(add, y[i] + x[i])
+
+#define SLOPE(name, slope)                                                                                             \
+  static TARGET void name(float *dx, const float *dy, const float *y, size_t n, bool accumulate) {                     \
+    if (accumulate)                                                                                                    \
+      EACH(n) dx[i] += slope;                                                                                          \
+    else                                                                                                               \
+      EACH(n) dx[i] = slope;                                                                                           \
+  }
+
+SLOPE(tanh_slope, dy[i] * fmaf(-y[i], y[i], 1.0f))
+SLOPE(sigmoid_slope, dy[i] * (y[i] * (1.0f - y[i])))
+SLOPE(relu_slope, y[i] > 0 ? dy[i] : 0.0f)
+
+#define BIAS(name, value)                                                                                              \
+  static TARGET void name(float *y, const float *b, int rows, int columns) {                                           \
+    for (int r = 0; r < rows; r++, y += columns)                                                                       \
+      EACH((size_t)columns) y[i] = value;                                                                              \
+  }
+
+BIAS(bias, y[i] + b[i])
+BIAS(bias_then_relu, relu_of(y[i] + b[i]))
+
+static TARGET void scale(float *y, float a, const float *x, size_t n) { EACH(n) y[i] = a * x[i]; }
+
+static TARGET void axpy(float *y, float a, const float *x, size_t n) { EACH(n) y[i] = fmaf(a, x[i], y[i]); }
+
+static TARGET void multiply(float *y, const float *x1, const float *x2, size_t n, bool accumulate) {
+  if (accumulate)
+    EACH(n) y[i] = fmaf(x1[i], x2[i], y[i]);
+  else
+    EACH(n) y[i] = x1[i] * x2[i];
+}
+
+// Sums over rows: as many columns as registers hold go down the rows together.
+enum { LANES = 16, STRIPE = 4 * LANES };
+typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
+
+INLINE void stripe_chain(float *sum, const float *dy, size_t n, int rows) {
+  Lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+  for (int r = 0; r < rows; r++, dy += n) {
+    s0 += *(const Lanes *)dy;
+    s1 += *(const Lanes *)(dy + LANES);
+    s2 += *(const Lanes *)(dy + 2 * LANES);
+    s3 += *(const Lanes *)(dy + 3 * LANES);
+  }
+  *(Lanes *)sum = s0 + 0.0f, *(Lanes *)(sum + LANES) = s1 + 0.0f;
+  *(Lanes *)(sum + 2 * LANES) = s2 + 0.0f, *(Lanes *)(sum + 3 * LANES) = s3 + 0.0f;
+}
+
+INLINE void ragged_chain(float *sum, const float *dy, size_t n, int rows, size_t columns) {
+  memset(sum, 0, STRIPE * sizeof *sum);
+  for (int r = 0; r < rows; r++, dy += n)
+    EACH(columns) sum[i] += dy[i];
+  EACH(columns) sum[i] += 0.0f;
+}
+
+static TARGET void sum_rows(float *db, const float *dy, int n, const int *row, int slices) {
+  float stack[TREE_DEPTH][STRIPE] = {{0}};
+  for (int j = 0; j < n; j += STRIPE) {
+    const size_t columns = n - j < STRIPE ? (size_t)(n - j) : STRIPE;
+    int top = 0;
+    for (int s = 0; s < slices; s++) {
+      const float *from = dy + (size_t)row[s] * (size_t)n + j;
+      if (columns == STRIPE)
+        stripe_chain(stack[top++], from, (size_t)n, row[s + 1] - row[s]);
+      else
+        ragged_chain(stack[top++], from, (size_t)n, row[s + 1] - row[s], columns);
+      for (int folds = tree_folds(s, slices, top); folds > 0; folds--, top--)
+        EACH(columns) stack[top - 2][i] += stack[top - 1][i];
+    }
+    memcpy(db + j, stack[0], columns * sizeof *db);
+  }
+}
+
+// Optimisers.
+
+static TARGET void sgd(float *p, float *v, const float *g, size_t n, const SgdPass *rule) {
+  const SgdPass k = *rule;
+  if (!v)
+    EACH(n) p[i] = fmaf(-k.lr, fmaf(k.decay, p[i], k.scale * g[i]), p[i]);
+  else
+    EACH(n) {
+      v[i] = fmaf(k.momentum, v[i], fmaf(k.decay, p[i], k.scale * g[i]));
+      p[i] = fmaf(-k.lr, v[i], p[i]);
+    }
+}
+
+static TARGET void adam(float *p, float *m, float *v, const float *g, size_t n, const AdamPass *rule) {
+  const AdamPass k = *rule;
+  EACH(n) {
+    const float slope = fmaf(k.decay, p[i], k.scale * g[i]);
+    const float mean = fmaf(k.beta1, m[i], k.rest1 * slope), square = fmaf(k.beta2, v[i], k.rest2 * slope * slope);
+    m[i] = mean;
+    v[i] = square;
+    p[i] = fmaf(-k.lr, mean / fmaf(sqrtf(square), k.root, k.epsilon), k.shrink * p[i]);
+  }
+}
+
+// Lane l of a block adds the squares of elements l, l + 16, …; then lanes fold in halves. A float's square is exact in double.
+typedef double Wide __attribute__((vector_size(LANES * sizeof(double)), aligned(8)));
+
+static TARGET void square_sums(double *sum, const float *g, size_t n) {
+  for (size_t begin = 0; begin < n; begin += SQUARE_BLOCK, g += SQUARE_BLOCK) {
+    const size_t length = n - begin < SQUARE_BLOCK ? n - begin : SQUARE_BLOCK, whole = length / LANES * LANES;
+    Wide squares = {0};
+    for (size_t i = 0; i < whole; i += LANES) {
+      Wide x = __builtin_convertvector(*(const Lanes *)(g + i), Wide);
+      squares += x * x;
+    }
+    double lane[LANES];
+    memcpy(lane, &squares, sizeof lane);
+    for (size_t i = whole; i < length; i++)
+      lane[i - whole] += (double)g[i] * g[i];
+    for (int width = LANES / 2; width > 0; width /= 2)
+      for (int i = 0; i < width; i++)
+        lane[i] += lane[i + width];
+    *sum++ = lane[0];
+  }
+}
+
+const Passes PASSES = {
+    .relu = relu,
+    .add = add,
+    .tanh_backward = tanh_slope,
+    .sigmoid_backward = sigmoid_slope,
+    .relu_backward = relu_slope,
+    .bias_add = bias,
+    .bias_relu = bias_then_relu,
+    .sum_rows = sum_rows,
+    .scale = scale,
+    .axpy = axpy,
+    .multiply = multiply,
+    .sgd = sgd,
+    .adam = adam,
+    .square_sums = square_sums,
+};

@@ -1,0 +1,4 @@
+// Passes in plain C: fmaf() rounds once wherever it runs, be it slowly.
+#define TARGET
+#define PASSES passes_portable
+#include "kernels/passes_body.h"
