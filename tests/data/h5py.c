@@ -1,4 +1,4 @@
-// h5py reads what we write, and hashes it to the same xxh64.
+// What we write is read by h5py, and hashes to the same xxh64.
 #include "data/dataset.h"
 
 #include "check.h"
