@@ -12,7 +12,7 @@
 void watchdog_start(const Comm *comm, double seconds);
 
 /// Says what this rank does now; also to be called as a sign of life within a long phase. Local, costs some 20 ns; does nothing
-/// without a watchdog. `phase` is cut to 47 characters; a negative step leaves the step as it was.
+/// without a watchdog. All ranks are to go through the same phases: who has gone through the fewest is behind. `phase` is cut to 47 characters; a negative step leaves the step as it was.
 void watchdog_phase(const char *phase, int64_t step);
 
 /// Collective.

@@ -19,7 +19,7 @@ static Status copy_bytes(int to, int from, int64_t size, const char *to_name, co
     size_t part = size - at < (int64_t)sizeof piece ? (size_t)(size - at) : sizeof piece;
     TRY(file_read(from, piece, part, at, from_name));
     TRY(file_write(to, piece, part, at, to_name));
-    watchdog_phase("copy best checkpoint", -1);
+    watchdog_phase("mark best checkpoint", -1);
   }
   return file_sync(to, to_name);
 }

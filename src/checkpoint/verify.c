@@ -161,7 +161,7 @@ static Status hear(pid_t process, int report, double patience, const char *name)
   while (got < sizeof status) {
     struct pollfd from = {.fd = report, .events = POLLIN};
     int ready = poll(&from, 1, 100);
-    watchdog_phase("verify checkpoint apart", -1);
+    watchdog_phase("verify checkpoint", -1);
     ssize_t size = ready > 0 ? read(report, (char *)&status + got, sizeof status - got) : 0;
     if (size > 0)
       got += (size_t)size;

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 typedef struct Beacon {
-  _Atomic uint64_t moves;
+  _Atomic uint64_t moves;   // signs of life
+  _Atomic uint64_t changes; // phases and steps gone through
   _Atomic int64_t step;
   _Atomic double since; // seconds of the clock that all processes of a node share
   char phase[48];       // may be read half-written: it is only shown
@@ -49,7 +50,7 @@ static const Beacon *furthest_behind(void) {
   const Beacon *slowest = watch.mine;
   for (int n = 0; n < watch.neighbours; n++) {
     const Beacon *other = &watch.first[n];
-    if (other->since < slowest->since)
+    if (other->changes < slowest->changes || (other->changes == slowest->changes && other->since < slowest->since))
       slowest = other;
   }
   return slowest;
@@ -140,10 +141,14 @@ void watchdog_start(const Comm *comm, double seconds) {
 void watchdog_phase(const char *phase, int64_t step) {
   if (!watch.mine)
     return;
-  if (strncmp(watch.mine->phase, phase, sizeof watch.mine->phase - 1) != 0)
+  bool same = strncmp(watch.mine->phase, phase, sizeof watch.mine->phase - 1) == 0;
+  if (!same)
     snprintf(watch.mine->phase, sizeof watch.mine->phase, "%s", phase);
-  if (step >= 0)
-    atomic_store_explicit(&watch.mine->step, step, memory_order_relaxed);
+  if (step < 0)
+    step = watch.mine->step;
+  if (!same || step != watch.mine->step)
+    atomic_fetch_add_explicit(&watch.mine->changes, 1, memory_order_relaxed);
+  atomic_store_explicit(&watch.mine->step, step, memory_order_relaxed);
   atomic_store_explicit(&watch.mine->since, clock_seconds(), memory_order_relaxed);
   atomic_fetch_add_explicit(&watch.mine->moves, 1, memory_order_relaxed);
 }
