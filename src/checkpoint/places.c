@@ -14,6 +14,8 @@
 void place_name(char name[FILE_NAME], int64_t step) { snprintf(name, FILE_NAME, "step-%08lld.h5", (long long)step); }
 
 static Status fits(int length, const char *dir) {
+  if (!*dir)
+    return status_error(EXIT_CANNOT_CREATE, "a run directory needs a name");
   if (length < 0 || length >= FILE_PATH)
     return status_error(EXIT_CANNOT_CREATE, "%.100s…: the path is longer than %d bytes", dir, FILE_PATH - 1);
   return STATUS_OK;

@@ -117,32 +117,25 @@ static bool still_named(int file, int directory) {
          opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
 }
 
-static bool no_flock_here(void) {
-  return errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP || errno == EINVAL || errno == EIO;
+/// Waits for nobody. False with errno when refused or impossible.
+static bool flock_now(int file) {
+  int result;
+  while ((result = flock(file, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR)
+    ;
+  return result == 0;
 }
 
-/// *usable is false where the file system has no flock.
-static Status take_flock(int *file, bool *usable, int directory, const char *dir) {
-  *usable = true;
+static Status take_flock(int *file, int directory, const char *dir) {
   for (;;) {
     *file = openat(directory, lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0644);
     if (*file < 0)
       return status_error(EXIT_CANNOT_CREATE, "%s/lock: cannot open%s: %s", dir,
                           errno == ELOOP ? " (it is a symbolic link)" : "", strerror(errno));
-    int result;
-    while ((result = flock(*file, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR)
-      ;
-    Status status = STATUS_OK;
-    if (result != 0 && no_flock_here())
-      *usable = false;
-    else if (result != 0)
-      status = errno == EWOULDBLOCK ? refused(dir, *file) : file_error(dir, "lock");
-    else if (still_named(*file, directory))
-      return STATUS_OK;
-    close(*file); // refused, or the holder before us removed the file while we waited for it
-    *file = -1;
-    if (status.code != 0 || !*usable)
-      return status;
+    if (!flock_now(*file))
+      return errno == EWOULDBLOCK ? refused(dir, *file) : file_error(dir, "lock");
+    if (still_named(*file, directory))
+      return holder_write(*file, dir);
+    close(*file); // the holder before us removed the file while we opened it
   }
 }
 
@@ -173,28 +166,39 @@ static Status take_away_dead(int directory, const char *mine, const char *dir) {
   return status;
 }
 
-static Status take_link(int *file, int directory, const char *dir) {
+/// `mine` is the name of our own file *file.
+static Status take_link(int file, int directory, const char *mine, const char *dir) {
   enum { TRIES = 8 };
+  TRY(holder_write(file, dir));
+  bool linked = false;
+  for (int i = 0; i < TRIES && !linked; i++) {
+    linked = linkat(directory, mine, directory, lock_name, 0) == 0;
+    if (!linked && errno == ENOENT)
+      return refused(dir, -1); // swept away, which is the right of who holds the lock
+    if (!linked && errno != EEXIST)
+      return file_error(dir, "lock");
+    if (!linked)
+      TRY(take_away_dead(directory, mine, dir));
+  }
+  return linked && still_named(file, directory) ? STATUS_OK : refused(dir, -1);
+}
+
+/// A file of our own tells whether the file system has flock, before the lock is touched.
+static Status take(int *file, int directory, const char *dir) {
   char mine[FILE_NAME], host[72] = "?";
   gethostname(host, sizeof host - 1);
   snprintf(mine, sizeof mine, "lock.%.70s.%lld.tmp", host, (long long)getpid());
   TRY(name_remove(directory, mine, dir));
   *file = openat(directory, mine, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (*file < 0)
-    return file_error(dir, "create the lock of");
-  Status status = holder_write(*file, dir);
-  bool linked = false;
-  for (int i = 0; i < TRIES && status.code == 0 && !linked; i++) {
-    linked = linkat(directory, mine, directory, lock_name, 0) == 0;
-    if (!linked && errno != EEXIST)
-      status = file_error(dir, "lock");
-    else if (!linked)
-      status = take_away_dead(directory, mine, dir);
-  }
+    return status_error(EXIT_CANNOT_CREATE, "%s: cannot write to this directory: %s", dir, strerror(errno));
+  bool usable = flock_now(*file);
+  Status status = usable ? STATUS_OK : take_link(*file, directory, mine, dir);
   name_remove(directory, mine, dir);
-  if (status.code == 0 && (!linked || !still_named(*file, directory)))
-    status = refused(dir, -1);
-  return status;
+  if (!usable)
+    return status;
+  close(*file);
+  return take_flock(file, directory, dir);
 }
 
 // --- the directory
@@ -203,9 +207,8 @@ static Status take_link(int *file, int directory, const char *dir) {
 /// mkdir -p.
 static Status make_directories(const char *dir) {
   char path[FILE_PATH];
-  if (!*dir || !text_print(path, sizeof path, "%s", dir))
-    return status_error(EXIT_CANNOT_CREATE, "%.100s: %s", dir,
-                        *dir ? "the path is too long" : "a run directory needs a name");
+  TRY(place_folder(path, dir)); // it will have to fit
+  text_print(path, sizeof path, "%s", dir);
   for (char *at = path + 1;; at++) {
     char kept = *at;
     if (kept && kept != '/')
@@ -259,23 +262,12 @@ static void sweep_all(int directory, const char *dir) {
   close(inner);
 }
 
-static Status lock_open(int *file, int directory, const char *dir) {
-  bool usable;
-  TRY(take_flock(file, &usable, directory, dir));
-  if (!usable)
-    TRY(take_link(file, directory, dir));
-  else
-    TRY(holder_write(*file, dir));
-  sweep_all(directory, dir);
-  return STATUS_OK;
-}
-
 static Status lock_here(RunLock *lock, const char *dir) {
   TRY(make_directories(dir));
   int directory = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0)
     return status_error(EXIT_CANNOT_CREATE, "%s: cannot open: %s", dir, strerror(errno));
-  Status status = lock_open(&lock->file, directory, dir);
+  Status status = take(&lock->file, directory, dir);
   if (status.code != 0) {
     if (lock->file >= 0)
       close(lock->file);
@@ -284,6 +276,7 @@ static Status lock_here(RunLock *lock, const char *dir) {
     return status;
   }
   lock->directory = directory;
+  sweep_all(directory, dir);
   return STATUS_OK;
 }
 
