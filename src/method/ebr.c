@@ -4,6 +4,7 @@
 //     f_i(x) = h_i^-1(g_i(x))    feeds the fusion instead of u_i
 //     psi(g_i(x)) -> m logits    one discriminator, to tell which modality a latent came from
 // with  L_md = sum_i mean CE(psi(g_i(x)), i)   and   L_sem = CE(yhat, y):
+// (optional, from the authors' talk: a reconstruction term that makes h_i^-1 an inverse, and a task term on the latents)
 //     psi  descends L_md,   g_i (fbar_i and h_i) descends L_sem - weight L_md,   h_i^-1 and phi descend L_sem.
 // One backward pass does all three: a gradient reversal stands between g_i and psi.
 // Chaudhuri et al., "A Closer Look at Multimodal Representation Collapse", ICML 2025, sections 3.4 and C.1;
@@ -20,11 +21,13 @@ static void named_path(char path[PARAMETER_PATH], const char *prefix, const char
 }
 
 // x_i -> u_i -> g_i, and psi behind a reversal. What travels to the fusion is the latent.
-static void build_encoder(EncoderStage *stage, const Config *config, int i, const DatasetModality *modality) {
+static void build_encoder(EncoderStage *stage, const Config *config, int i, const DatasetModality *modality,
+                          int outputs) {
   const EbrConfig *ebr = &config->method.ebr;
   Graph *graph = stage->graph;
   char path[PARAMETER_PATH];
   Value u = encoder_build(graph, &stage->input, &config->modality[i], modality);
+  int width = (int)graph_width(graph, u);
   named_path(path, "factor", config->modality[i].name);
   Value latent = encoder_mlp(graph, u, &ebr->factor, ebr->latent, path);
   stage->output = latent;
@@ -33,6 +36,19 @@ static void build_encoder(EncoderStage *stage, const Config *config, int i, cons
   stage->index = graph_input_labels(graph);
   stage->loss[stage->losses++] =
       (StageLoss){"discriminator", graph_cross_entropy(graph, which, stage->index), 1, COUNT_PRESENT};
+  if (ebr->reconstruction > 0) { // h^-1 shall undo h: |h^-1(g_i) - u_i|^2, with u_i as the target
+    named_path(path, "inverse", config->modality[i].name);
+    Value again = encoder_mlp(graph, latent, &ebr->inverse, width, path);
+    Value loss = graph_mse(graph, again, graph_detach(graph, u));
+    stage->loss[stage->losses++] = (StageLoss){"reconstruction", loss, ebr->reconstruction, COUNT_PRESENT};
+  }
+  if (ebr->latent_task > 0) { // every latent shall name the class by itself, through one head for all modalities
+    stage->labels = graph_input_labels(graph);
+    Value logits = graph_linear(graph, latent, outputs, true, "latent_head");
+    Value loss = outputs == 1 ? graph_binary_cross_entropy(graph, logits, stage->labels)
+                              : graph_cross_entropy(graph, logits, stage->labels);
+    stage->loss[stage->losses++] = (StageLoss){"latent_task", loss, ebr->latent_task, COUNT_LABELLED};
+  }
 }
 
 void ebr_build(Stages *stages, const Dataset *dataset) {
@@ -41,7 +57,7 @@ void ebr_build(Stages *stages, const Dataset *dataset) {
   FusionStage *fusion = &stages->fusion;
   Value z[MODALITIES_MOST];
   for (int i = 0; i < stages->modalities; i++) {
-    build_encoder(&stages->encoder[i], config, i, &dataset->modality[i]);
+    build_encoder(&stages->encoder[i], config, i, &dataset->modality[i], stages->outputs);
     fusion->input[i] = graph_input(fusion->graph, (Shape){1, {ebr->latent}});
     fusion->mask[i] = graph_input(fusion->graph, (Shape){1, {1}});
     char path[PARAMETER_PATH];
