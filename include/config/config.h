@@ -65,6 +65,8 @@ typedef struct EbrConfig {
   int period;                         // epochs of one interleave block
   int patience;                       // stop rule: epochs without a better validation score; 0 is off
   double reconstruction, latent_task; // weights of the talk's optional terms
+  char ranking[8];                        // substitution: list (the paper's) | table (pairwise)
+  char ranking_split[16];                 // validation | train: whose latents are compared
 } EbrConfig;
 
 typedef struct KdConfig {

@@ -19,6 +19,7 @@ typedef struct Session {
   Sums *sums;
   float *state;         // owned, flat block of the state list
   Step *step;
+  struct Substitution *substitution; // owned by run_open; NULL: missing modalities stay missing
   Batch batch;
   bool has_block, has_grid, training;
 } Session;

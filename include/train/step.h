@@ -34,9 +34,21 @@ const float *step_predict_encoded(Step *step, const Batch *batch, int index, int
 /// Collective. Forward and backward; this rank's gradients stand in the sums' blocks afterwards. Sums of losses are added to the accumulators.
 void step_gradients(Step *step, const Batch *batch, const Progress *progress);
 
+/// Outside training a missing modality i gets the exchanged row of the first modality in order[i][0 … modalities-2] that the sample
+/// shows, and counts as there. All exchanged widths must be equal. NULL: missing modalities stay missing. Borrowed.
+typedef struct Substitutes {
+  int order[MODALITIES_MOST][MODALITIES_MOST];
+} Substitutes;
+void step_substitute(Step *step, const Substitutes *substitutes);
+
+/// Collective. Forward through encoders and regroup only: z[i] becomes the exchanged rows [rows shown, width[i]] of modality i among this
+/// rank's rows of the batch, which are [*first, *first + *rows).
+void step_represent(Step *step, const Batch *batch, const float **z, int *first, int *rows);
+
 /// Accumulated sums of each loss by slice, and of correct predictions and counts, since step_reset: [step_accumulators][slices]; only this
 /// rank's slices of its stages are ever non-zero, so arrays of all ranks may be added. `count` stands beside each: known everywhere.
 int step_accumulators(const Step *step);
+double step_accumulator_weight(const Step *step, int k);     // in the objective, at the last step; 0 for "correct"
 const char *step_accumulator_name(const Step *step, int k); // "semantic", "discriminator/image"; the last is "correct"
 double *step_accumulated(Step *step);                       // [accumulators, slices]
 double *step_counted(Step *step);                           // [accumulators] rows, or weights, that the sums run over

@@ -14,6 +14,8 @@ static const char *const activations[] = {"relu", "gelu", "tanh", NULL};
 static const char *const fusions[] = {"concat", "sum", "gated", "attention", NULL};
 static const char *const methods[] = {"vanilla", "kd", "ebr", NULL};
 static const char *const adversarial_schedules[] = {"joint", "interleave", "alternate", "dann", NULL};
+static const char *const rankings[] = {"list", "table", NULL};
+static const char *const ranking_splits[] = {"validation", "train", NULL};
 static const char *const orders[] = {
     "weakest_to_strongest", "strongest_to_weakest", "strongest", "random", "simultaneous", NULL};
 static const char *const fills[] = {"zero", "mean", "learned", "substitute", NULL};
@@ -95,6 +97,10 @@ const Key key_table[] = {
    .help = "ebr: weight of |h^-1(h(u)) - u|^2"},
   {"method.latent_task.weight", KEY_NUMBER, offsetof(Config, method.ebr.latent_task), .least = 0, .most = 1e6, .standard = "0.0",
    .help = "ebr: weight of the task loss on the latent vectors themselves"},
+  {"method.substitution.ranking", KEY_WORD, offsetof(Config, method.ebr.ranking), .most = sizeof ((Config *)0)->method.ebr.ranking - 1, .choices = rankings, .standard = "list",
+    .help = "ebr, fill substitute: nearest by place in one list (the paper), or by a table of all pairs"},
+  {"method.substitution.split", KEY_WORD, offsetof(Config, method.ebr.ranking_split), .most = sizeof ((Config *)0)->method.ebr.ranking_split - 1, .choices = ranking_splits, .standard = "validation",
+    .help = "ebr, fill substitute: the samples whose latents are compared"},
   {"method.distillation.crd", KEY_NUMBER, offsetof(Config, method.kd.crd), .least = 0, .most = 1e6, .standard = "0.8",
    .help = "kd: weight of the contrastive representation loss"},
   {"method.distillation.logit", KEY_NUMBER, offsetof(Config, method.kd.logit), .least = 0, .most = 1e6, .standard = "0.0",

@@ -17,6 +17,7 @@
 #include "train/position.h"
 #include "train/progress_line.h"
 #include "train/run_files.h"
+#include "train/substitution.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ typedef struct Run {
   RunLock lock;
   MetricsLog log;
   ProgressLine line;
+  Substitution substitution;
   int64_t *sample, *order, samples; // training samples and the epoch's order
   double began, saved;              // clock of the start and of the last checkpoint
   double epoch_began;
@@ -146,7 +148,7 @@ static void log_training(Run *run) {
     if (correct)
       metrics_log_number(&run->log, "loss.total", total);
     metrics_log_number(&run->log, key, mean);
-    total += correct || !isfinite(mean) ? 0 : mean;
+    total += isfinite(mean) ? step_accumulator_weight(step, k) * mean : 0;
   }
   metrics_log_number(&run->log, "learning_rate", run->rate);
   metrics_log_number(&run->log, "gradient_norm", run->norm);
@@ -215,11 +217,22 @@ static Status validate(Run *run, bool *improved, bool *stop) {
   return STATUS_OK;
 }
 
+// Which modality stands in for which, as the latents are now.
+static Status rank_modalities(Run *run) {
+  if (!substitution_wanted(&run->session.config))
+    return STATUS_OK;
+  watchdog_phase("similarity ranking", run->position.step);
+  TRY(substitution_measure(&run->session, &run->substitution));
+  step_substitute(run->session.step, &run->substitution.substitutes);
+  return STATUS_OK;
+}
+
 static Status close_epoch(Run *run, bool *stop) {
   const Config *config = &run->session.config;
   Progress *progress = &run->position.progress;
   bool improved = false;
   log_training(run);
+  TRY(rank_modalities(run));
   if (has_split(&run->session, SPLIT_VALIDATION))
     TRY(validate(run, &improved, stop));
   progress->epoch++;
@@ -296,6 +309,10 @@ static Status finish(Run *run, double trained) {
     char file[PATH_MOST + 16];
     snprintf(file, sizeof file, "%s/best.h5", run->dir);
     TRY(position_load_model(session, file));
+  }
+  if (substitution_wanted(&session->config)) {
+    substitution_recall(session, &run->substitution);
+    step_substitute(session->step, &run->substitution.substitutes);
   }
   char report[PATH_MOST + 32];
   snprintf(report, sizeof report, "%s/evaluation.json", run->dir);

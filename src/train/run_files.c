@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "train/position.h"
 #include "train/run.h"
+#include "train/substitution.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,5 +94,12 @@ Status run_open(Session *session, const Comm *comm, const char *dir, const char 
   snprintf(path, sizeof path, "%s/best.h5", dir);
   if (!strcmp(config.train.metric, "none") || stat(path, &info) != 0)
     snprintf(path, sizeof path, "%s/checkpoints/latest", dir);
-  return position_load_model(session, path);
+  TRY(position_load_model(session, path));
+  if (!substitution_wanted(&config))
+    return STATUS_OK;
+  TRY(comm_agree(comm,
+                 memory_take((void **)&session->substitution, 1, sizeof *session->substitution, "the substitution")));
+  substitution_recall(session, session->substitution);
+  step_substitute(session->step, &session->substitution->substitutes);
+  return STATUS_OK;
 }

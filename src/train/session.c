@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "data/standardize.h"
+#include "train/substitution.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,8 @@ Status session_open(Session *session, const Comm *comm, const Config *config, co
   TRY(comm_agree(comm, weigh_classes(session)));
   TRY(comm_agree(comm, stages_open(&session->stages, config, &session->dataset)));
   declare_standard(session);
+  if (substitution_wanted(config))
+    substitution_declare(&session->stages.state, config->modalities);
   TRY(comm_agree(comm, choose_grid(session, comm->ranks)));
   TRY(grid_open(&session->grid, comm));
   session->has_grid = true;
@@ -179,6 +182,7 @@ void session_close(Session *session) {
   if (session->stages.config)
     stages_close(&session->stages);
   free(session->class_weight);
+  free(session->substitution);
   dataset_free(&session->dataset);
   if (session->has_block)
     node_block_close(&session->block);

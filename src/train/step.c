@@ -29,6 +29,7 @@ struct Step {
   float *received[MODALITIES_MOST];                     // where this batch's compact z_i stand
   float *encoded[MODALITIES_MOST];  // kept by step_encode: [batches, encoder_room, width], one slot a row of the shard
   float *recalled[MODALITIES_MOST]; // compact rows out of it
+  const Substitutes *substitutes;
   double *accumulated, *counted;
   int accumulators;
   char name[MODALITIES_MOST * STAGE_LOSSES + STAGE_LOSSES + 1][DATASET_NAME + 32];
@@ -156,28 +157,47 @@ static void forward_encoders(Step *step, const Batch *batch, uint32_t epoch, boo
   }
 }
 
-// z_i of our rows, compact, into full rows with zeros where the modality is missing. With nothing missing no copy is made.
-static void spread(Step *step, const Batch *batch, int i) {
-  const FusionStage *fusion = &step->stages->fusion;
-  int first = step->fusion_rows.first, rows = step->fusion_rows.count, at = 0;
-  size_t width = (size_t)step->stages->width[i];
-  const uint8_t *keep = batch->keep + (size_t)first * (size_t)batch->modalities + (size_t)i;
-  float *full = step->full[i];
-  for (int r = 0; r < rows; r++) {
-    bool there = keep[(size_t)r * (size_t)batch->modalities];
-    step->mask[i][r] = there;
-    at += there;
+// Which compact row of modality i stands for row r: its own, or that of the nearest modality that the sample shows; -1: none.
+static int source_of(const Step *step, const uint8_t *keep, const int *at, int i, bool training, int *from) {
+  *from = i;
+  if (keep[i])
+    return at[i];
+  for (int k = 0; !training && step->substitutes && k + 1 < step->stages->modalities; k++) {
+    *from = step->substitutes->order[i][k];
+    if (keep[*from])
+      return at[*from];
   }
-  if (at == rows)
-    full = step->received[i];
-  else
-    for (int r = rows - 1; r >= 0; r--)
-      if (step->mask[i][r] != 0)
-        memcpy(full + (size_t)r * width, step->received[i] + (size_t)--at * width, width * sizeof(float));
+  return -1;
+}
+
+// Compact rows into full rows with zeros where a modality is missing. With nothing missing no copy is made.
+static void spread(Step *step, const Batch *batch, bool training) {
+  const FusionStage *fusion = &step->stages->fusion;
+  int modalities = step->stages->modalities, rows = step->fusion_rows.count, at[MODALITIES_MOST] = {0},
+      shown[MODALITIES_MOST] = {0};
+  const uint8_t *keep = batch->keep + (size_t)step->fusion_rows.first * (size_t)modalities;
+  for (int r = 0; r < rows; r++)
+    for (int i = 0; i < modalities; i++)
+      shown[i] += keep[(size_t)r * (size_t)modalities + (size_t)i];
+  for (int r = 0; r < rows; r++, keep += modalities) {
+    for (int i = 0; i < modalities; i++) {
+      int from, row = source_of(step, keep, at, i, training, &from);
+      size_t width = (size_t)step->stages->width[i];
+      step->mask[i][r] = row >= 0;
+      if (shown[i] == rows)
+        continue;
+      if (row >= 0)
+        memcpy(step->full[i] + (size_t)r * width, step->received[from] + (size_t)row * width, width * sizeof(float));
       else
-        memset(full + (size_t)r * width, 0, width * sizeof(float));
-  graph_bind(fusion->graph, fusion->input[i], full);
-  graph_bind(fusion->graph, fusion->mask[i], step->mask[i]);
+        memset(step->full[i] + (size_t)r * width, 0, width * sizeof(float));
+    }
+    for (int i = 0; i < modalities; i++)
+      at[i] += keep[i];
+  }
+  for (int i = 0; i < modalities; i++) {
+    graph_bind(fusion->graph, fusion->input[i], shown[i] == rows ? step->received[i] : step->full[i]);
+    graph_bind(fusion->graph, fusion->mask[i], step->mask[i]);
+  }
 }
 
 // What the encoders of our modalities have just computed.
@@ -186,8 +206,7 @@ static void encoder_outputs(const Step *step, float **home) {
     home[i] = ours(step->grid, i) ? graph_data(step->stages->encoder[i].graph, step->stages->encoder[i].output) : NULL;
 }
 
-static void forward_fusion(Step *step, const Batch *batch, float *const *home, uint32_t epoch, bool training) {
-  FusionStage *fusion = &step->stages->fusion;
+static void regroup(Step *step, const Batch *batch, float *const *home) {
   int first, end;
   for (int i = 0; i < step->stages->modalities; i++)
     step->received[i] = step->compact[i];
@@ -195,8 +214,12 @@ static void forward_fusion(Step *step, const Batch *batch, float *const *home, u
   grid_fusion_slices(step->grid, step->grid->rank, &first, &end);
   rows_select(&step->fusion_rows, batch, -1, first, end);
   rows_labels(&step->fusion_rows, step->dataset->task[0].labels, 0);
-  for (int i = 0; i < step->stages->modalities; i++)
-    spread(step, batch, i);
+}
+
+static void forward_fusion(Step *step, const Batch *batch, float *const *home, uint32_t epoch, bool training) {
+  FusionStage *fusion = &step->stages->fusion;
+  regroup(step, batch, home);
+  spread(step, batch, training);
   graph_bind(fusion->graph, fusion->labels, step->fusion_rows.label);
   Pass pass = pass_of(step, &step->fusion_rows, epoch, training, true);
   graph_forward(fusion->graph, &pass);
@@ -215,6 +238,19 @@ const float *step_predict(Step *step, const Batch *batch, int *first, int *rows)
   forward_fusion(step, batch, home, 0, false);
   return logits_here(step, first, rows);
 }
+
+void step_represent(Step *step, const Batch *batch, const float **z, int *first, int *rows) {
+  float *home[MODALITIES_MOST];
+  forward_encoders(step, batch, 0, false);
+  encoder_outputs(step, home);
+  regroup(step, batch, home);
+  for (int i = 0; i < step->stages->modalities; i++)
+    z[i] = step->received[i];
+  *first = step->fusion_rows.first;
+  *rows = step->fusion_rows.count;
+}
+
+void step_substitute(Step *step, const Substitutes *substitutes) { step->substitutes = substitutes; }
 
 // --- one encoding for many masks -------------------------------------------------------------------------------------------
 
@@ -379,6 +415,18 @@ void step_gradients(Step *step, const Batch *batch, const Progress *progress) {
 
 int step_accumulators(const Step *step) { return step->accumulators; }
 const char *step_accumulator_name(const Step *step, int k) { return step->name[k]; }
+
+double step_accumulator_weight(const Step *step, int k) {
+  const Stages *stages = step->stages;
+  if (k < stages->fusion.losses)
+    return stages->fusion.loss[k].weight;
+  k -= stages->fusion.losses;
+  for (int i = 0; i < stages->modalities; k -= stages->encoder[i++].losses)
+    if (k < stages->encoder[i].losses)
+      return stages->encoder[i].loss[k].weight;
+  return 0;
+}
+
 double *step_accumulated(Step *step) { return step->accumulated; }
 double *step_counted(Step *step) { return step->counted; }
 
