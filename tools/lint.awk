@@ -113,7 +113,7 @@ function word(pattern) {
 function check_words() {
   if (word("assert[ ]*\\("))
     report("assert: use REQUIRE, CHECK or a Status")
-  if (word("(strcpy|strcat|stpcpy|sprintf|vsprintf|gets|atoi|atol|atoll|atof|strtok)[ ]*\\("))
+  if (word("(strcpy|strcat|stpcpy|sprintf|vsprintf|gets|strtok)[ ]*\\(") || (kind != "tests" && word("(atoi|atol|atoll|atof)[ ]*\\(")))
     report("unbounded or unchecked string function: see base/text.h")
   if (word("s?rand(om)?[ ]*\\("))
     report("a random number that is \"next\": see base/random.h")
@@ -137,7 +137,7 @@ function check_words() {
 
 # State that outlives a call is passed by hand, except in the log and the like. `explained`: the line above is a comment.
 function check_state() {
-  if (kind == "tests" || room == "base" || explained || word("_Thread_local[^A-Za-z0-9_]") || code ~ /^(typedef|struct|enum|union|return|extern|goto|_Static_assert)[^A-Za-z0-9_]/ || word("const[^A-Za-z0-9_]"))
+  if (kind == "tests" || room == "base" || explained || $0 ~ /;[ ]*\/\/ / || word("_Thread_local[^A-Za-z0-9_]") || code ~ /^(typedef|struct|enum|union|return|extern|goto|_Static_assert)[^A-Za-z0-9_]/ || word("const[^A-Za-z0-9_]"))
     return
   if (code ~ /^[ ]*static [^(]*[;=]/ || code ~ /^[A-Za-z_][A-Za-z0-9_ *]* [*]*[A-Za-z_0-9]+(\[[^]]*\])*( =.*)?;/)
     report("mutable global: pass it, or say why in a comment above it")
@@ -194,7 +194,7 @@ is_table {
     guard = $1 == "#ifndef" ? $2 : ""
     check_guard()
   }
-  if (FNR == 1 && kind == "tests" && FILENAME ~ /\.c$/ && $0 !~ /^\/\/ [A-Z]/)
+  if (FNR == 1 && kind == "tests" && FILENAME ~ /\.c$/ && $0 !~ /^\/\/\/? [A-Za-z0-9]/)
     report("a test begins with one sentence")
   if (!inside && match($0, /^[ ]*#[ ]*include[ ]+["<][^">]*/)) {
     header = substr($0, RSTART, RLENGTH)

@@ -53,6 +53,7 @@ planted $c "$(printf '//\\n%.0s' {1..601})" 'longer than 600'
 planted include/report/bad.h '#ifndef BAD_H\n#define BAD_H\n#endif' 'should be REPORT_BAD_H'
 planted include/report/bad.h '#pragma once' '#pragma once'
 planted tests/report/bad.c 'int main(void) { return 0; }' 'begins with one sentence'
+planted tests/report/bad.c '// One.\nvoid f(char *a) { gets(a); }' 'string function'
 planted notes.txt 'x' 'top level'
 planted src/report/comm.c 'int f(const Run *run) { return run->comm->rank != 0; }' 'rank 0'
 # shellcheck disable=SC2016
