@@ -2,7 +2,10 @@
 
 #include "base/text.h"
 #include "data/avmnist.h"
+#include "data/inspect.h"
+#include "data/npy.h"
 #include "data/planted.h"
+#include "data/views.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,10 +133,186 @@ static Status avmnist_work(void *user) {
   return status;
 }
 
+// --- import views, import npy --------------------------------------------------------------------------------------------
+
+enum { OPTION_VIEW = 2, FILES_MOST = DATASET_MODALITIES };
+
+// NAME=FILE, or FILE alone.
+typedef struct NamedFile {
+  char *name, *path;
+} NamedFile;
+
+typedef struct TableState {
+  CommonOptions common;
+  NamedFile file[FILES_MOST];
+  int files, impute, no_header, folds, fold, spectrogram;
+  double validation, test;
+  long long seed;
+  char *out, *label, *id, *split, *task, *name;
+} TableState;
+
+static Status add_file(TableState *state, const char *text) {
+  if (state->files == FILES_MOST)
+    return status_error(EXIT_USAGE, "data import: more than %d tables", FILES_MOST);
+  const char *equals = strchr(text, '=');
+  NamedFile *file = &state->file[state->files++];
+  file->name = equals ? strndup(text, (size_t)(equals - text)) : NULL;
+  file->path = strdup(equals ? equals + 1 : text);
+  return STATUS_OK;
+}
+
+static PartitionRule partition_of(const TableState *state) {
+  return (PartitionRule){.seed = (uint64_t)state->seed,
+                         .validation = state->validation,
+                         .test = state->folds ? 0 : state->test,
+                         .folds = state->folds,
+                         .fold = state->fold};
+}
+
+static Status table_parse(int argc, const char **argv, void **result, bool *done, bool npy) {
+  TableState *state = calloc(1, sizeof *state);
+  REQUIRE(state, "out of memory");
+  *result = state;
+  state->validation = 0.1;
+  state->test = 0.2;
+  state->seed = 1;
+  const struct poptOption shared[] = {
+      {"out", 'o', POPT_ARG_STRING, &state->out, 0, "the container to write", "FILE.h5"},
+      {"name", 0, POPT_ARG_STRING, &state->name, 0, "name of the data set", "NAME"},
+      {"task", 0, POPT_ARG_STRING, &state->task, 0, "name of the task (default: label)", "NAME"},
+      {"folds", 0, POPT_ARG_INT, &state->folds, 0, "stratified K-fold: one fold is the test split", "K"},
+      {"fold", 0, POPT_ARG_INT, &state->fold, 0, "with --folds: which one, from 0", "k"},
+      {"validation", 0, POPT_ARG_DOUBLE, &state->validation, 0, "share held out for validation (default 0.1)", "SHARE"},
+      {"test", 0, POPT_ARG_DOUBLE, &state->test, 0, "share held out for testing, without --folds (default 0.2)",
+       "SHARE"},
+      {"seed", 0, POPT_ARG_LONGLONG, &state->seed, 0, "decides who is held out", "S"},
+      POPT_TABLEEND};
+  const struct poptOption views[] = {
+      {"label", 0, POPT_ARG_STRING, &state->label, 0,
+       "column of the label: its name, its number from 1, or last (default)", "COLUMN"},
+      {"id", 0, POPT_ARG_STRING, &state->id, 0, "column of the sample's id", "COLUMN"},
+      {"split", 0, POPT_ARG_STRING, &state->split, 0, "column that says train, validation or test", "COLUMN"},
+      {"no-header", 0, POPT_ARG_NONE, &state->no_header, 0, "the first line is a row already", NULL},
+      {"impute-mean", 0, POPT_ARG_NONE, &state->impute, 0,
+       "an empty cell becomes the mean of its column over the training rows", NULL},
+      {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)shared, 0, NULL, NULL},
+      POPT_TABLEEND};
+  const struct poptOption arrays[] = {
+      {"labels", 0, POPT_ARG_STRING, &state->label, 0, "array of integers, -1: unlabelled", "FILE.npy"},
+      {"split", 0, POPT_ARG_STRING, &state->split, 0, "array of 0 (train), 1 (validation), 2 (test)", "FILE.npy"},
+      {"spectrogram", 0, POPT_ARG_NONE, &state->spectrogram, 0,
+       "arrays of 3 or 4 dimensions are spectrograms, not images", NULL},
+      {NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)shared, 0, NULL, NULL},
+      POPT_TABLEEND};
+  const char **words;
+  TRY(options_parse(
+      argc, argv, npy ? arrays : views,
+      npy ? "import npy [NAME=]FILE.npy… --labels FILE.npy -o FILE.h5" : "import views [NAME=]FILE.csv… -o FILE.h5",
+      npy ? "  rebasis data import npy image=images.npy text=embeddings.npy --labels labels.npy -o data.h5\n"
+          : "  rebasis data import views fac=mfeat-fac.csv fou=mfeat-fou.csv --folds 5 --fold 0 -o mfeat.h5\n",
+      &state->common, NULL, state, &words, done));
+  if (*done)
+    return STATUS_OK;
+  for (int k = 0; k < words_count(words); k++)
+    TRY(add_file(state, words[k]));
+  if (!state->files || !state->out || (npy && !state->label))
+    return status_error(EXIT_USAGE,
+                        "data import %s: name the tables%s and -o FILE.h5; see rebasis data import %s --help",
+                        npy ? "npy" : "views", npy ? ", --labels FILE.npy" : "", npy ? "npy" : "views");
+  return STATUS_OK;
+}
+
+static Status views_parse(int argc, const char **argv, void **result, bool *done) {
+  return table_parse(argc, argv, result, done, false);
+}
+static Status npy_parse_words(int argc, const char **argv, void **result, bool *done) {
+  return table_parse(argc, argv, result, done, true);
+}
+
+static Status write_imported(Status status, Dataset *dataset, const char *path) {
+  if (status.code == 0)
+    status = dataset_write(dataset, path);
+  dataset_free(dataset);
+  return status;
+}
+
+static Status views_work(void *user) {
+  TableState *state = user;
+  ViewsConfig config = {.name = state->name,
+                        .task = state->task,
+                        .views = state->files,
+                        .no_header = state->no_header,
+                        .label = state->label,
+                        .id = state->id,
+                        .split = state->split,
+                        .impute_mean = state->impute,
+                        .partition = partition_of(state)};
+  for (int k = 0; k < state->files; k++)
+    config.view[k] = (ViewFile){.name = state->file[k].name, .path = state->file[k].path};
+  Dataset dataset = {0};
+  return write_imported(views_import(&dataset, &config), &dataset, state->out);
+}
+
+static Status npy_work(void *user) {
+  TableState *state = user;
+  NpyConfig config = {.name = state->name,
+                      .task = state->task,
+                      .files = state->files,
+                      .labels = state->label,
+                      .split = state->split,
+                      .partition = partition_of(state)};
+  for (int k = 0; k < state->files; k++)
+    config.file[k] = (NpyFile){state->file[k].name, state->file[k].path, state->spectrogram};
+  Dataset dataset = {0};
+  return write_imported(npy_import(&dataset, &config), &dataset, state->out);
+}
+
+// --- inspect -----------------------------------------------------------------------------------------------------------------
+
+typedef struct InspectState {
+  CommonOptions common;
+  const char *path;
+  int verify, json;
+  Status probe;
+} InspectState;
+
+static Status inspect_parse(int argc, const char **argv, void **result, bool *done) {
+  InspectState *state = calloc(1, sizeof *state);
+  REQUIRE(state, "out of memory");
+  *result = state;
+  const struct poptOption table[] = {
+      {"verify", 0, POPT_ARG_NONE, &state->verify, 0, "recompute every checksum and check all contents", NULL},
+      {"json", 0, POPT_ARG_NONE, &state->json, 0, "print JSON", NULL},
+      POPT_TABLEEND};
+  const char **words;
+  TRY(options_parse(argc, argv, table, "inspect FILE.h5 [--verify] [--json]",
+                    "  rebasis data inspect planted.h5 --verify\n", &state->common, NULL, state, &words, done));
+  if (*done)
+    return STATUS_OK;
+  if (words_count(words) != 1)
+    return status_error(EXIT_USAGE, "data inspect: name one container; see rebasis data inspect --help");
+  state->path = words[0];
+  state->probe = data_probe(state->path);
+  return STATUS_OK;
+}
+
+static Status inspect_work(void *user) {
+  InspectState *state = user;
+  char *text;
+  TRY(state->probe);
+  TRY(dataset_describe(&text, state->path, state->json, state->verify));
+  printf("%s%s", text, text[0] && text[strlen(text) - 1] == '\n' ? "" : "\n");
+  free(text);
+  return STATUS_OK;
+}
+
 // --- the verbs ---------------------------------------------------------------------------------------------------------------
 
 static const Verb verbs[] = {
     {"import", "avmnist", "MNIST and the Free Spoken Digit Dataset", avmnist_parse, avmnist_work},
+    {"import", "views", "CSV tables, one per modality", views_parse, views_work},
+    {"import", "npy", "NumPy arrays, one per modality", npy_parse_words, npy_work},
+    {"inspect", NULL, "describe a container", inspect_parse, inspect_work},
     {"synth", "planted", "data with known predictive rank, noise rank and entanglement", synth_parse, synth_work},
 };
 enum { VERBS = sizeof verbs / sizeof *verbs };
