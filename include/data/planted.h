@@ -100,11 +100,18 @@ Status planted_make(Dataset *dataset, const PlantedTruth *truth);
 /// The latent w_i [predictive] of a sample, and its noise features n_i [noise]; either may be NULL. For tests and
 /// analyses.
 void planted_latent(double *within, double *noise, const PlantedTruth *truth, int modality, int64_t sample);
+/// Share of the samples of `split` that the best classifier there is gets right: the one that knows the truth and sees, of each sample, the
+/// present ones among `modalities` (bit i: modality i); samples that have none of them do not count, and no sample gives NaN. All
+/// modalities asked for must be dense and loaded. Exact up to the finite number of samples: no model does better but by luck.
+/// EXIT_INTERNAL: out of memory.
+Status planted_bayes(double *accuracy, const PlantedTruth *truth, const Dataset *dataset, Split split,
+                     uint32_t modalities);
 void planted_free(PlantedTruth *truth);
 
 /// Draws, makes and writes a container; beside the format's groups it has /truth (attrs: every parameter) with
 /// /truth/NAME/ {signal_basis, noise_basis, signal, mixture (if any), sees} and attrs predictive, noise, entangled,
-/// seen, partner, snr, scale, missing.
+/// seen, partner, snr, scale, missing. bayes_test at /truth/NAME is the accuracy of planted_bayes on the test split with
+/// this modality alone, at /truth with all; both are left out where a kind is not dense or the problem is very large.
 Status planted_write(const PlantedConfig *config, const char *path);
 
 #endif

@@ -205,7 +205,8 @@ static char *print(const json_t *root) {
   if (json_is_object(verified))
     fprintf(out, "verified   %lld arrays, of which %lld carry a checksum\n", get_integer(verified, "arrays"),
             get_integer(verified, "checksums"));
-  char *provenance = json_dumps(json_object_get(root, "provenance"), JSON_ENCODE_ANY | JSON_SORT_KEYS);
+  char *provenance =
+      json_dumps(json_object_get(root, "provenance"), JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
   fprintf(out, "made by    %s\n", provenance ? provenance : "");
   free(provenance);
   fclose(out);
@@ -242,7 +243,7 @@ Status dataset_describe(char **text, const char *path, bool json, bool verify) {
     status = check_contents(root, &dataset, path);
   if (!status.code) {
     json_object_set_new(root, "truth", json_boolean(truth));
-    *text = json ? json_dumps(root, JSON_SORT_KEYS | JSON_INDENT(2)) : print(root);
+    *text = json ? json_dumps(root, JSON_SORT_KEYS | JSON_INDENT(2) | JSON_REAL_PRECISION(15)) : print(root);
   }
   json_decref(root);
   dataset_free(&dataset);

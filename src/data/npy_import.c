@@ -120,7 +120,7 @@ static char *provenance(const NpyConfig *config) {
                         json_pack("{s:I, s:f, s:f, s:i, s:i}", "seed", (json_int_t)config->partition.seed, "validation",
                                   config->partition.validation, "test", config->partition.test, "folds",
                                   config->partition.folds, "fold", config->partition.fold));
-  char *text = json_dumps(root, JSON_SORT_KEYS);
+  char *text = json_dumps(root, JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
   json_decref(root);
   return text;
 }

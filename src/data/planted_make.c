@@ -227,7 +227,7 @@ static char *provenance(const PlantedTruth *truth) {
   json_object_set_new(root, "snr", numbers_json(truth, offsetof(PlantedModality, snr), false));
   json_object_set_new(root, "scale", numbers_json(truth, offsetof(PlantedModality, scale), false));
   json_object_set_new(root, "missing", numbers_json(truth, offsetof(PlantedModality, missing), false));
-  char *text = json_dumps(root, JSON_SORT_KEYS);
+  char *text = json_dumps(root, JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
   json_decref(root);
   return text;
 }
@@ -253,7 +253,12 @@ Status planted_make(Dataset *dataset, const PlantedTruth *truth) {
 typedef struct Written {
   const PlantedTruth *truth;
   const Dataset *dataset;
+  double alone[DATASET_MODALITIES], all; // accuracies of planted_bayes on the test split; NaN: unknown
 } Written;
+
+static bool write_known(hid_t group, double accuracy) {
+  return isnan(accuracy) || write_number(group, "bayes_test", accuracy);
+}
 
 static bool write_matrix(hid_t group, const char *name, const double *matrix, int rows, int columns) {
   uint64_t dim[2] = {(uint64_t)rows, (uint64_t)columns};
@@ -272,7 +277,8 @@ static bool write_modality(hid_t group, const Written *w, int index) {
          write_integer(group, "predictive", m->predictive) && write_integer(group, "noise", m->noise) &&
          write_integer(group, "entangled", m->entangled) && write_integer(group, "seen", m->seen) &&
          write_text(group, "partner", w->dataset->modality[m->partner].name) && write_number(group, "snr", m->snr) &&
-         write_number(group, "scale", m->scale) && write_number(group, "missing", m->missing);
+         write_number(group, "scale", m->scale) && write_number(group, "missing", m->missing) &&
+         write_known(group, w->alone[index]);
 }
 
 static bool write_truth(hid_t file, const void *user) {
@@ -283,7 +289,8 @@ static bool write_truth(hid_t file, const void *user) {
               write_integer(truth, "classes", c->classes) && write_integer(truth, "modalities", c->modalities) &&
               write_number(truth, "coupling", c->coupling) && write_number(truth, "sigma", c->sigma) &&
               write_number(truth, "shared", c->shared) && write_number(truth, "validation", c->validation) &&
-              write_number(truth, "test", c->test) && write_integer(truth, "seed", (int64_t)c->seed);
+              write_number(truth, "test", c->test) && write_integer(truth, "seed", (int64_t)c->seed) &&
+              write_known(truth, w->all);
   for (int i = 0; done && i < c->modalities; i++) {
     hid_t group = write_group(truth, w->dataset->modality[i].name);
     done = group >= 0 && write_modality(group, w, i);
@@ -292,14 +299,42 @@ static bool write_truth(hid_t file, const void *user) {
   return (truth < 0 || H5Gclose(truth) >= 0) && done;
 }
 
+/// Whether the best accuracy is known (dense kinds) and worth its time: size^3 / 3 for each pattern of presence.
+static bool is_measurable(const Written *w) {
+  const PlantedConfig *c = &w->truth->config;
+  double size = 0, patterns = fmin(ldexp(1, c->modalities), c->test * (double)c->samples);
+  bool complete = true, dense = true;
+  for (int i = 0; i < c->modalities; i++) {
+    size += w->truth->modality[i].predictive + w->truth->modality[i].noise;
+    complete &= w->truth->modality[i].missing == 0;
+    dense &= modality_kind_dense(w->dataset->modality[i].kind);
+  }
+  return dense && size < 4096 && size * size * size / 3 * (complete ? 1 : patterns) < 1e10;
+}
+
+static Status measure_best(Written *w) {
+  int modalities = w->truth->config.modalities;
+  bool measurable = is_measurable(w);
+  w->all = NAN;
+  for (int i = 0; i < modalities; i++) {
+    w->alone[i] = NAN;
+    if (measurable)
+      TRY(planted_bayes(&w->alone[i], w->truth, w->dataset, SPLIT_TEST, 1u << i));
+  }
+  return measurable ? planted_bayes(&w->all, w->truth, w->dataset, SPLIT_TEST, UINT32_MAX) : STATUS_OK;
+}
+
 Status planted_write(const PlantedConfig *config, const char *path) {
   PlantedTruth truth;
   Dataset dataset = {0};
+  Written written = {.truth = &truth, .dataset = &dataset};
   Status status = planted_draw(&truth, config);
   if (!status.code)
     status = planted_make(&dataset, &truth);
   if (!status.code)
-    status = container_write(&dataset, path, write_truth, &(Written){&truth, &dataset});
+    status = measure_best(&written);
+  if (!status.code)
+    status = container_write(&dataset, path, write_truth, &written);
   dataset_free(&dataset);
   planted_free(&truth);
   return status;

@@ -179,6 +179,47 @@ static void check_sight(void) {
   planted_free(&truth);
 }
 
+/// Alone, the best guess is the nearest signal; with an entangled partner, noise uncovers what hides the signal.
+static void check_best(void) {
+  PlantedConfig config =
+      configure("samples=4000 shared=1 snr=0.8 classes=6 predictive=3 noise=9 modalities=2 scale=30 coupling=1 "
+                "entanglement=1 test=0.5");
+  PlantedTruth truth;
+  Dataset dataset;
+  must(planted_draw(&truth, &config), "draw");
+  must(planted_make(&dataset, &truth), "make");
+  const PlantedModality *m = &truth.modality[0];
+  int right = 0, count = 0;
+  for (int64_t n = 0; n < dataset.samples; n++) {
+    int best = 0;
+    double nearest = INFINITY;
+    for (int y = 0; y < 6; y++) {
+      double distance = 0;
+      for (int k = 0; k < 3; k++)
+        distance += pow(coordinate(m->signal_basis, 3, k, dataset.modality[0].values + n * m->width, m->width) -
+                            m->signal[y * 3 + k],
+                        2);
+      best = distance < nearest ? y : best;
+      nearest = fmin(distance, nearest);
+    }
+    if (dataset.split[n] == SPLIT_TEST) {
+      right += best == dataset.task[0].labels[n];
+      count++;
+    }
+  }
+  double alone, both, subset;
+  must(planted_bayes(&alone, &truth, &dataset, SPLIT_TEST, 1), "bayes");
+  must(planted_bayes(&both, &truth, &dataset, SPLIT_TEST, 3), "bayes");
+  near(alone, (double)right / count, 1e-3, "the nearest signal");
+  CHECK(alone < 0.6 && both > 0.99, "alone %g, both %g", alone, both);
+  for (int64_t n = 0; n < dataset.samples; n++)
+    dataset.modality[1].present[n] = n % 2;
+  must(planted_bayes(&subset, &truth, &dataset, SPLIT_TEST, 3), "bayes");
+  near(subset, (alone + both) / 2, 0.05, "half of the samples lack the second modality");
+  dataset_free(&dataset);
+  planted_free(&truth);
+}
+
 static void check_presence_and_kinds(void) {
   PlantedConfig vector = configure("samples=3000 missing=0.2,0.7,0.9 width=24,12,10 noise=3 names=a,b,c");
   PlantedConfig mixed = vector;
@@ -283,6 +324,7 @@ int main(void) {
   dataset_free(&dataset);
   planted_free(&truth);
   check_sight();
+  check_best();
   check_presence_and_kinds();
   check_refusals();
   return 0;
