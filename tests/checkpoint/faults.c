@@ -187,7 +187,7 @@ static int run(int ranks, const char *arguments) {
   snprintf(launcher, sizeof launcher, "mpirun -np %d -x LD_PRELOAD=%s", ranks, shim);
   if (ranks == 1)
     snprintf(launcher, sizeof launcher, "LD_PRELOAD=%s", shim);
-  snprintf(command, sizeof command, "%s %s job %s >%s/log 2>&1", launcher, self, arguments, scratch);
+  snprintf(command, sizeof command, "%s '%s' job %s >%s/log 2>&1", launcher, self, arguments, scratch);
   int result = system(command);
   return WIFEXITED(result) ? WEXITSTATUS(result) : 128 + WTERMSIG(result);
 }

@@ -40,7 +40,7 @@ static int job(int argc, char **argv) {
 static int run(char text[LINE], const char *self, int ranks, const char *kind, int rank) {
   char command[LINE], launcher[64];
   snprintf(launcher, sizeof launcher, "mpirun -np %d ", ranks);
-  snprintf(command, sizeof command, "%s%s job %s %d 2>&1", ranks > 1 ? launcher : "", self, kind, rank);
+  snprintf(command, sizeof command, "%s'%s' job %s %d 2>&1", ranks > 1 ? launcher : "", self, kind, rank);
   FILE *pipe = popen(command, "r");
   CHECK(pipe, "no pipe");
   size_t size = fread(text, 1, LINE - 1, pipe);

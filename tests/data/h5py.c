@@ -51,7 +51,7 @@ int main(void) {
   Dataset dataset;
   make(&dataset);
   must(dataset_write(&dataset, path));
-  snprintf(command, sizeof command, "/usr/bin/python3 %s/h5py_read.py %s", folder, path);
+  snprintf(command, sizeof command, "/usr/bin/python3 '%s/h5py_read.py' '%s'", folder, path);
   CHECK(system(command) == 0, "h5py reads something else");
   unlink(path);
   rmdir(directory);

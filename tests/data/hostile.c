@@ -36,7 +36,7 @@ static int check_made(const char *directory) {
   *strrchr(script, '/') = 0;
   snprintf(command, sizeof command, "%s/h5py_hostile.py", script);
   CHECK(access(command, R_OK) == 0, "%s is not there", command);
-  snprintf(command, sizeof command, "/usr/bin/python3 -W ignore %s/h5py_hostile.py %s", script, directory);
+  snprintf(command, sizeof command, "/usr/bin/python3 -W ignore '%s/h5py_hostile.py' '%s'", script, directory);
   free(script);
   FILE *made = popen(command, "r");
   int files = 0;
