@@ -29,8 +29,10 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr
     facts.st_size = 0;
   }
   Driver *driver = calloc(1, sizeof *driver);
-  if (!driver)
+  if (!driver) {
+    (*on)->failure = status_error(EXIT_INTERNAL, "%s: out of memory for reading or writing it", (*on)->name);
     return NULL;
+  }
   driver->on = *on;
   driver->eof = (haddr_t)facts.st_size;
   return &driver->common;

@@ -54,6 +54,7 @@ static void end_with_launcher(void) {
 void comm_init(Comm *comm, int *argc, char ***argv) {
   settings_make();
   end_with_launcher();
+  signal(SIGXFSZ, SIG_IGN); // a file too long for the user's limit is an error like a full disk, not our death
   int granted;
   MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &granted);
   REQUIRE(granted >= MPI_THREAD_FUNNELED, "this MPI does not allow threads at all");

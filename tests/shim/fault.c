@@ -7,17 +7,20 @@
 ///   call=NAME       only calls of that name: open read write sync size rename remove link close lock (default: all but
 ///   read) n=N             the N-th such call, counted from 1 do=ACTION       EIO, ENOSPC, EDQUOT, EFBIG, EMFILE,
 ///   EINTR, EACCES, ENOLCK; kill; torn (half of a write, then kill);
-///                   short (half of a write or read); delay (50 ms)
+///                   short (half of a write or read); delay (50 ms);
+///                   skip (a reservation that reserves nothing)
 ///   sticky          that call and every one after it
 /// fault_calls() tells how many calls have been counted since it was armed, fault_struck() how many were struck.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,15 +97,15 @@ static int error_number(const char *action) {
   static const struct {
     const char *name;
     int number;
-  } known[] = {{"EIO", EIO},       {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EFBIG", EFBIG},
-               {"EMFILE", EMFILE}, {"EINTR", EINTR},   {"EACCES", EACCES}, {"ENOLCK", ENOLCK}};
+  } known[] = {{"EIO", EIO},     {"ENOSPC", ENOSPC}, {"EDQUOT", EDQUOT}, {"EFBIG", EFBIG},  {"EMFILE", EMFILE},
+               {"EINTR", EINTR}, {"EACCES", EACCES}, {"ENOLCK", ENOLCK}, {"ENOMEM", ENOMEM}};
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (!strcmp(known[i].name, action))
       return known[i].number;
   return 0;
 }
 
-typedef enum Strike { PASS, FAIL, SHORT, TORN } Strike;
+typedef enum Strike { PASS, FAIL, SHORT, TORN, SKIP } Strike;
 
 /// Counts the call; kills or delays at once; else says what the caller is to do. errno is set for FAIL.
 static Strike strike(const char *call, int descriptor, const char *name) {
@@ -131,6 +134,8 @@ static Strike strike(const char *call, int descriptor, const char *name) {
     return SHORT;
   if (!strcmp(fault.action, "torn"))
     return TORN;
+  if (!strcmp(fault.action, "skip"))
+    return SKIP;
   errno = error_number(fault.action);
   return errno ? FAIL : PASS;
 }
@@ -247,15 +252,20 @@ TRUNCATE(ftruncate64)
 
 #define FALLOCATE(function)                                                                                            \
   int function(int file, int mode, off_t offset, off_t size) {                                                         \
-    return fails("size", file, NULL) ? -1                                                                              \
-                                     : ((int (*)(int, int, off_t, off_t))next(#function))(file, mode, offset, size);   \
+    Strike result = strike("reserve", file, NULL);                                                                     \
+    if (result == FAIL || result == SKIP)                                                                              \
+      return result == FAIL ? -1 : 0;                                                                                  \
+    return ((int (*)(int, int, off_t, off_t))next(#function))(file, mode, offset, size);                               \
   }
 FALLOCATE(fallocate)
 FALLOCATE(fallocate64)
 
 #define POSIX_FALLOCATE(function)                                                                                      \
   int function(int file, off_t offset, off_t size) {                                                                   \
-    return fails("size", file, NULL) ? errno : ((int (*)(int, off_t, off_t))next(#function))(file, offset, size);      \
+    Strike result = strike("reserve", file, NULL);                                                                     \
+    if (result == FAIL || result == SKIP)                                                                              \
+      return result == FAIL ? errno : 0;                                                                               \
+    return ((int (*)(int, off_t, off_t))next(#function))(file, offset, size);                                          \
   }
 POSIX_FALLOCATE(posix_fallocate)
 POSIX_FALLOCATE(posix_fallocate64)
@@ -293,4 +303,49 @@ int mkdir(const char *name, mode_t mode) {
 }
 int flock(int file, int operation) {
   return fails("lock", file, NULL) ? -1 : ((int (*)(int, int))next("flock"))(file, operation);
+}
+
+// --- memory ------------------------------------------------------------------------------------------------------------------
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *block, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+
+static int program_range(struct dl_phdr_info *object, size_t size, void *range) {
+  (void)size;
+  uintptr_t *from = range;
+  for (int i = 0; i < object->dlpi_phnum; i++)
+    if (object->dlpi_phdr[i].p_type == PT_LOAD && (object->dlpi_phdr[i].p_flags & PF_X)) {
+      from[0] = object->dlpi_addr + object->dlpi_phdr[i].p_vaddr;
+      from[1] = from[0] + object->dlpi_phdr[i].p_memsz;
+    }
+  return 1; // the first object is the program
+}
+
+static bool no_memory(const void *caller) {
+  if (!fault.armed || strcmp(fault.call, "memory") != 0)
+    return false;
+  static uintptr_t range[2];
+  if (!range[0])
+    dl_iterate_phdr(program_range, range);
+  if ((uintptr_t)caller < range[0] || (uintptr_t)caller >= range[1])
+    return false;
+  long n = ++fault.calls;
+  bool hit = n == fault.n || (fault.sticky && n > fault.n);
+  fault.struck += hit;
+  if (hit)
+    errno = ENOMEM;
+  return hit;
+}
+
+void *malloc(size_t size) { return no_memory(__builtin_return_address(0)) ? NULL : __libc_malloc(size); }
+void *calloc(size_t count, size_t size) {
+  return no_memory(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+}
+void *realloc(void *block, size_t size) {
+  return no_memory(__builtin_return_address(0)) ? NULL : __libc_realloc(block, size);
+}
+void *aligned_alloc(size_t alignment, size_t size) {
+  return no_memory(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
 }
