@@ -26,6 +26,12 @@ typedef struct CommonOptions {
 int launcher_rank(void);
 int launcher_local_rank(void);
 
+/// First thing in main: where ranks with threads would have more threads than the node has cores, lets waiting threads sleep.
+void launcher_settle(char **argv);
+
+/// A launcher sends SIGTERM to all ranks when the first one ends with an error: the others shall still end with their own code.
+void launcher_refuse_end(void);
+
 /// Parses argv with `table` (value-returning options call `take(state, option, text)`). Positional words are returned in *words (NULL-terminated, owned
 /// by the popt context that leaks deliberately until the end of the process). Prints help and sets *done on --help.
 typedef Status (*OptionTaker)(void *state, int option, const char *text);

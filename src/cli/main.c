@@ -42,16 +42,20 @@ static Status find(const char *name, const Command **command) {
 
 // The launcher may end the other ranks at the first non-zero exit, so all reach this point through comm_agree first.
 static int finish(const Comm *comm, const Status *status) {
-  if (status->code)
+  if (status->code) {
+    launcher_refuse_end();
     log_error(status);
+  }
   fflush(stdout);
   comm_finalize((Comm *)comm);
   return status->code;
 }
 
 int main(int argc, char **argv) {
+  launcher_settle(argv);
   log_init(launcher_rank(), LOG_NORMAL);
   if (argc < 2) {
+    launcher_refuse_end();
     if (launcher_rank() == 0)
       print_usage(stderr);
     return EXIT_USAGE;

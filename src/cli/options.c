@@ -8,26 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int environment_number(const char *const *names, int count) {
-  for (int i = 0; i < count; i++) {
-    const char *text = getenv(names[i]);
-    int64_t value;
-    if (text && text_to_int64(text, &value))
-      return (int)value;
-  }
-  return 0;
-}
-
-int launcher_rank(void) {
-  static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
-  return environment_number(names, 3);
-}
-
-int launcher_local_rank(void) {
-  static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID", "MPI_LOCALRANKID"};
-  return environment_number(names, 3);
-}
-
 int words_count(const char **words) {
   int count = 0;
   while (words && words[count])
