@@ -11,6 +11,8 @@ typedef struct Session {
   Dataset dataset;
   NodeBlock block;      // the data set's big arrays
   Standard standard;    // points into state
+  Noise noise;
+  float *deviation[MODALITIES_MOST]; // owned: of inputs that get noise without being standardised
   int standard_mean[MODALITIES_MOST], standard_deviation[MODALITIES_MOST]; // index in stages.state
   float *class_weight;  // owned [classes] or NULL
   Stages stages;
@@ -33,6 +35,9 @@ Status session_samples(const Session *session, Split split, int64_t **sample, in
 
 /// What missingness.* of the config asks for in training, at an epoch.
 MaskProtocol session_train_mask(const Session *session, int64_t epoch);
+
+/// Collective. Adds noise of this rate to a modality outside training (evaluate --noise). EXIT_CONFIG for bags of codes.
+Status session_noise(Session *session, int modality, double rate);
 
 /// Opens structure only: config, data shapes, stages, and a grid for `ranks` ranks; for `plan` and --dry-run. No memory for training is taken.
 Status session_sketch(Session *session, const Config *config, int ranks);

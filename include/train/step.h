@@ -34,6 +34,15 @@ const float *step_predict_encoded(Step *step, const Batch *batch, int index, int
 /// Collective. Forward and backward; this rank's gradients stand in the sums' blocks afterwards. Sums of losses are added to the accumulators.
 void step_gradients(Step *step, const Batch *batch, const Progress *progress);
 
+/// Uniform noise on a modality's inputs (methods of noise.kind), for training passes and for all others. deviation[i] [width] of the inputs as
+/// the encoder sees them, or NULL: 1. Borrowed.
+typedef struct Noise {
+  bool entries;
+  double training[MODALITIES_MOST], evaluation[MODALITIES_MOST];
+  const float *deviation[MODALITIES_MOST];
+} Noise;
+void step_noise(Step *step, const Noise *noise);
+
 /// Outside training a missing modality i gets the exchanged row of the first modality in order[i][0 … modalities-2] that the sample
 /// shows, and counts as there. All exchanged widths must be equal. NULL: missing modalities stay missing. Borrowed.
 typedef struct Substitutes {

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_SET = 1, OPTION_MISSING, OPTION_DROP, WORDS_MOST = 64 };
+enum { OPTION_SET = 1, OPTION_MISSING, OPTION_DROP, OPTION_NOISE, WORDS_MOST = 64 };
 
 typedef struct EvaluateState {
   CommonOptions common;
-  const char *run, *set[WORDS_MOST], *missing[WORDS_MOST], *drop[WORDS_MOST];
-  int sets, missings, drops, json;
+  const char *run, *set[WORDS_MOST], *missing[WORDS_MOST], *drop[WORDS_MOST], *noise[WORDS_MOST];
+  int sets, missings, drops, noises, json;
   char *data, *split, *out;
   Status probe;
 } EvaluateState;
@@ -33,6 +33,8 @@ static Status take(void *user, int option, const char *text) {
     return keep_word(state->set, &state->sets, text);
   if (option == OPTION_MISSING)
     return keep_word(state->missing, &state->missings, text);
+  if (option == OPTION_NOISE)
+    return keep_word(state->noise, &state->noises, text);
   return keep_word(state->drop, &state->drops, text);
 }
 
@@ -45,6 +47,8 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
       {"split", 0, POPT_ARG_STRING, &state->split, 0, "train, validation or test (default: test)", "NAME"},
       {"missing", 0, POPT_ARG_STRING, NULL, OPTION_MISSING, "withhold a modality with a probability; may be repeated",
        "NAME=RATE"},
+      {"noise", 0, POPT_ARG_STRING, NULL, OPTION_NOISE,
+       "uniform noise on a modality's inputs, in deviations (noise.kind)", "NAME=RATE"},
       {"drop", 0, POPT_ARG_STRING, NULL, OPTION_DROP, "withhold these modalities from every sample", "NAME,…"},
       {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "override a key of the run's configuration", "KEY.PATH=VALUE"},
       {"out", 'o', POPT_ARG_STRING, &state->out, 0, "write the scores to this file as JSON", "FILE.json"},
@@ -79,17 +83,29 @@ static Status known(const Config *config, const char *name, int *modality) {
                       nearest ? nearest : "");
 }
 
-static Status parse_missing(MaskProtocol *mask, const Config *config, const char *word) {
+static Status parse_rate(const Config *config, const char *option, const char *word, double most, int *modality,
+                         double *rate) {
   char name[NAME_MOST * 2];
   const char *equals = strchr(word, '=');
-  double rate;
-  int modality;
-  if (!equals || !text_to_double(equals + 1, &rate) || rate < 0 || rate > 1)
-    return status_error(EXIT_USAGE, "evaluate: --missing %s; write NAME=RATE with a rate from 0 to 1", word);
+  if (!equals || !text_to_double(equals + 1, rate) || *rate < 0 || *rate > most)
+    return status_error(EXIT_USAGE, "evaluate: %s %s; write NAME=RATE with a rate from 0 to %g", option, word, most);
   text_print(name, sizeof name, "%.*s", (int)(equals - word), word);
-  TRY(known(config, name, &modality));
+  return known(config, name, modality);
+}
+
+static Status parse_missing(MaskProtocol *mask, const Config *config, const char *word) {
+  int modality;
+  double rate;
+  TRY(parse_rate(config, "--missing", word, 1, &modality, &rate));
   mask->rate[modality] = rate;
   return STATUS_OK;
+}
+
+static Status add_noise(Session *session, const char *word) {
+  int modality;
+  double rate;
+  TRY(comm_agree(session->comm, parse_rate(&session->config, "--noise", word, 1000, &modality, &rate)));
+  return session_noise(session, modality, rate);
 }
 
 // A modality that is dropped is withheld at rate 1; the pattern protocol says it more directly when nothing else is asked.
@@ -128,6 +144,8 @@ static Status evaluate(const Comm *comm, const EvaluateState *state, Session *se
   EvaluationPlan plan;
   TRY(run_open(session, comm, state->run, state->data, state->set, state->sets));
   TRY(comm_agree(comm, make_plan(&plan, state, &session->config)));
+  for (int k = 0; k < state->noises; k++)
+    TRY(add_noise(session, state->noise[k]));
   return evaluate_run(session, &plan, state->out, !state->json, state->json);
 }
 

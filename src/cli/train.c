@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "base/log.h"
 #include "config/config.h"
 #include "train/interrupt.h"
 #include "train/plan.h"
@@ -73,6 +74,8 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
     *done = true;
     return STATUS_OK;
   }
+  if (state->config.analysis.every_epochs > 0)
+    log_warning("analysis.every_epochs: measurements inside training are not in this version; the key is ignored");
   state->probe = data_probe(state->config.data.file);
   interrupt_install();
   return STATUS_OK;

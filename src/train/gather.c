@@ -89,3 +89,20 @@ const void *rows_inputs(Rows *rows, const DatasetModality *modality, const float
   }
   return rows->dense;
 }
+
+void rows_noise(Rows *rows, const DatasetModality *modality, double rate, bool entries, const float *deviation,
+                const RandomStream *stream) {
+  for (int r = 0; r < rows->count; r++) {
+    float *row = rows->dense + (size_t)r * (size_t)modality->width;
+    for (int64_t j = 0; j < modality->width; j += 2) {
+      uint32_t word[4]; // two values a block: whether, and how much
+      random_block(word, stream, (uint64_t)rows->sample[r], (uint32_t)(j / 2));
+      for (int64_t k = j; k < j + 2 && k < modality->width; k++) {
+        const uint32_t *pair = word + 2 * (k - j);
+        double amplitude = entries ? (double)pair[0] * 0x1p-32 < rate : rate,
+               scale = deviation ? (double)deviation[k] : 1;
+        row[k] += (float)(amplitude * scale * ((double)pair[1] * 0x1p-31 - 1));
+      }
+    }
+  }
+}

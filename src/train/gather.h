@@ -1,10 +1,13 @@
 #ifndef TRAIN_GATHER_H
 #define TRAIN_GATHER_H
 /// The rows of a stage on this rank: which samples, where their slices stand, their labels and inputs side by side.
+#include "base/random.h"
 #include "base/slices.h"
 #include "data/dataset.h"
 #include "graph/graph.h"
 #include "train/batch.h"
+
+#include <stdbool.h>
 
 typedef struct Rows {
   int room, count, first;   // rows now; `first` row of the batch (fusion rows only)
@@ -29,5 +32,9 @@ void rows_select(Rows *rows, const Batch *batch, int modality, int first, int en
 void rows_labels(Rows *rows, const int32_t *labels, int index);
 /// What graph_bind wants: floats [count, width], (x - mean) / deviation when given, or Bags.
 const void *rows_inputs(Rows *rows, const DatasetModality *modality, const float *mean, const float *deviation);
+
+/// Uniform noise on dense inputs: amplitude: every value gets rate * deviation * U(-1, 1); entries: each value, with probability
+/// rate, gets deviation * U(-1, 1). deviation NULL: 1. A pure function of (stream, sample, value).
+void rows_noise(Rows *rows, const DatasetModality *modality, double rate, bool entries, const float *deviation, const RandomStream *stream);
 
 #endif

@@ -146,6 +146,48 @@ static Status take_state(Session *session) {
                     session->config.grid.slices);
 }
 
+// The deviation that noise is measured in: 1 for standardised inputs, else that of the training data.
+static Status measure_noise(Session *session, int i) {
+  const DatasetModality *modality = &session->dataset.modality[i];
+  double *number;
+  if (!modality_kind_dense(modality->kind))
+    return status_error(EXIT_CONFIG, "noise.rate: %s is a bag of codes, which takes no noise", modality->name);
+  if (session->standard.deviation[i] || session->noise.deviation[i])
+    return STATUS_OK;
+  size_t width = (size_t)modality->width;
+  float *deviation;
+  TRY(memory_take((void **)&deviation, width, sizeof(float), "deviations"));
+  session->deviation[i] = deviation;
+  session->noise.deviation[i] = deviation;
+  TRY(memory_take((void **)&number, 2 * width, sizeof *number, "deviations"));
+  if (node_block_fills(&session->block))
+    standardize_measure(number, number + width, &session->dataset, i);
+  node_block_share(&session->block, number, 2 * width * sizeof *number);
+  for (size_t j = 0; j < width; j++)
+    deviation[j] = (float)number[width + j];
+  free(number);
+  return STATUS_OK;
+}
+
+Status session_noise(Session *session, int modality, double rate) {
+  session->noise.evaluation[modality] = rate;
+  session->noise.entries = !strcmp(session->config.noise.kind, "entries");
+  step_noise(session->step, &session->noise);
+  return comm_agree(session->comm, measure_noise(session, modality));
+}
+
+static Status open_noise(Session *session) {
+  const Config *config = &session->config;
+  session->noise.entries = !strcmp(config->noise.kind, "entries");
+  for (int i = 0; i < config->modalities && session->training; i++) {
+    session->noise.training[i] = config->noise.rate.item[i];
+    if (config->noise.rate.item[i] > 0)
+      TRY(measure_noise(session, i));
+  }
+  step_noise(session->step, &session->noise);
+  return STATUS_OK;
+}
+
 Status session_open(Session *session, const Comm *comm, const Config *config, const char *file, bool training) {
   *session = (Session){.comm = comm, .config = *config, .training = training};
   config = &session->config;
@@ -167,8 +209,9 @@ Status session_open(Session *session, const Comm *comm, const Config *config, co
   parameters_init(sums_parameters(session->sums), &session->stages.parameters, config->run.seed);
   sums_publish(session->sums);
   TRY(comm_agree(comm, take_state(session)));
-  return step_open(&session->step, config, &session->stages, &session->dataset, &session->grid, session->sums,
-                   &session->standard, session->class_weight, session->state, training);
+  TRY(step_open(&session->step, config, &session->stages, &session->dataset, &session->grid, session->sums,
+                &session->standard, session->class_weight, session->state, training));
+  return comm_agree(comm, open_noise(session));
 }
 
 void session_close(Session *session) {
@@ -183,6 +226,8 @@ void session_close(Session *session) {
     stages_close(&session->stages);
   free(session->class_weight);
   free(session->substitution);
+  for (int i = 0; i < MODALITIES_MOST; i++)
+    free(session->deviation[i]);
   dataset_free(&session->dataset);
   if (session->has_block)
     node_block_close(&session->block);

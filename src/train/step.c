@@ -5,6 +5,7 @@
 #include "train/step.h"
 
 #include "base/memory.h"
+#include "base/random.h"
 #include "train/gather.h"
 
 #include <stdio.h>
@@ -30,6 +31,7 @@ struct Step {
   float *encoded[MODALITIES_MOST];  // kept by step_encode: [batches, encoder_room, width], one slot a row of the shard
   float *recalled[MODALITIES_MOST]; // compact rows out of it
   const Substitutes *substitutes;
+  const Noise *noise;
   double *accumulated, *counted;
   int accumulators;
   char name[MODALITIES_MOST * STAGE_LOSSES + STAGE_LOSSES + 1][DATASET_NAME + 32];
@@ -136,6 +138,19 @@ static Pass pass_of(const Step *step, const Rows *rows, uint32_t epoch, bool tra
                 .pool_user = (void *)step->grid};
 }
 
+// Binds the inputs of an encoder, standardised and with noise where it is asked for.
+static void bind_inputs(Step *step, int i, uint32_t epoch, bool training) {
+  EncoderStage *encoder = &step->stages->encoder[i];
+  Rows *rows = &step->encoder_rows[i];
+  const DatasetModality *modality = &step->dataset->modality[i];
+  const void *input = rows_inputs(rows, modality, step->standard->mean[i], step->standard->deviation[i]);
+  double rate = !step->noise ? 0 : training ? step->noise->training[i] : step->noise->evaluation[i];
+  RandomStream stream = {step->config->run.seed, RANDOM_CORRUPT, training ? epoch : RANDOM_EVALUATION, (uint32_t)i};
+  if (rate > 0)
+    rows_noise(rows, modality, rate, step->noise->entries, step->noise->deviation[i], &stream);
+  graph_bind(encoder->graph, encoder->input, input);
+}
+
 static void forward_encoders(Step *step, const Batch *batch, uint32_t epoch, bool training) {
   int first, end;
   grid_encoder_slices(step->grid, step->grid->shard, &first, &end);
@@ -146,8 +161,7 @@ static void forward_encoders(Step *step, const Batch *batch, uint32_t epoch, boo
     Rows *rows = &step->encoder_rows[i];
     rows_select(rows, batch, i, first, end);
     rows_labels(rows, step->dataset->task[0].labels, i);
-    graph_bind(encoder->graph, encoder->input,
-               rows_inputs(rows, &step->dataset->modality[i], step->standard->mean[i], step->standard->deviation[i]));
+    bind_inputs(step, i, epoch, training);
     if (encoder->labels >= 0)
       graph_bind(encoder->graph, encoder->labels, rows->label);
     if (encoder->index >= 0)
@@ -249,6 +263,8 @@ void step_represent(Step *step, const Batch *batch, const float **z, int *first,
   *first = step->fusion_rows.first;
   *rows = step->fusion_rows.count;
 }
+
+void step_noise(Step *step, const Noise *noise) { step->noise = noise; }
 
 void step_substitute(Step *step, const Substitutes *substitutes) { step->substitutes = substitutes; }
 
