@@ -1,7 +1,8 @@
 #ifndef KERNELS_MATH_H
 #define KERNELS_MATH_H
 /// Elementary functions and elementwise passes over float arrays. No libm: the bits are the same on every machine and
-/// vector width. Errors are at most 3 ulp of the result against the exact value (results below 2^-126 may lose more).
+/// vector width. Errors are at most 3 ulp of the result against the exact value (results below 2^-126 may lose more;
+/// the slope of GELU, which has a zero, of its larger term).
 /// y may be the same array as x, dx the same as dy; otherwise no aliasing. NaN in, NaN out.
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,49 +1,30 @@
-// Elementary functions and elementwise passes.
+// Elementary functions and elementwise passes: each goes to the instruction set in use (elementary.h, passes_body.h).
 #include "kernels/math.h"
 
 #include "kernels/passes.h"
 
-#include <math.h>
 #include <string.h>
 
-float float_exp(float x) { return (float)exp(x); }
-float float_log(float x) { return (float)log(x); }
-float float_tanh(float x) { return (float)tanh(x); }
-float float_sigmoid(float x) { return (float)(1 / (1 + exp(-(double)x))); }
-float float_softplus(float x) { return (float)(x > 0 ? x + log1p(exp(-(double)x)) : log1p(exp((double)x))); }
-float float_erf(float x) { return (float)erf(x); }
-
-static float gelu(float x) { return (float)(0.5 * x * (1 + erf(x * M_SQRT1_2))); }
-
-static float gelu_slope(float x) {
-  return (float)(0.5 * (1 + erf(x * M_SQRT1_2)) + x * exp(-0.5 * x * x) * 0.3989422804014327);
+static float one(Map *map, float x) {
+  float y;
+  map(&y, &x, 1);
+  return y;
 }
 
-#define FORWARD(name, function)                                                                                        \
-  void name(float *y, const float *x, size_t n) {                                                                      \
-    for (size_t i = 0; i < n; i++)                                                                                     \
-      y[i] = function(x[i]);                                                                                           \
-  }
+float float_exp(float x) { return one(passes()->exp, x); }
+float float_log(float x) { return one(passes()->log, x); }
+float float_tanh(float x) { return one(passes()->tanh, x); }
+float float_sigmoid(float x) { return one(passes()->sigmoid, x); }
+float float_softplus(float x) { return one(passes()->softplus, x); }
+float float_erf(float x) { return one(passes()->erf, x); }
 
-FORWARD(floats_exp, float_exp)
-FORWARD(floats_log, float_log)
-FORWARD(floats_tanh, float_tanh)
-FORWARD(floats_sigmoid, float_sigmoid)
-FORWARD(floats_softplus, float_softplus)
-FORWARD(floats_erf, float_erf)
-FORWARD(floats_gelu, gelu)
-
-#define BACKWARD(name, slope)                                                                                          \
-  void name(float *dx, const float *dy, const float *y, size_t n, bool accumulate) {                                   \
-    for (size_t i = 0; i < n; i++) {                                                                                   \
-      float d = slope;                                                                                                 \
-      dx[i] = accumulate ? dx[i] + d : d;                                                                              \
-    }                                                                                                                  \
-  }
-
-BACKWARD(softplus_backward, dy[i] * float_sigmoid(y[i]))
-BACKWARD(gelu_backward, dy[i] * gelu_slope(y[i]))
-
+void floats_exp(float *y, const float *x, size_t n) { passes()->exp(y, x, n); }
+void floats_log(float *y, const float *x, size_t n) { passes()->log(y, x, n); }
+void floats_tanh(float *y, const float *x, size_t n) { passes()->tanh(y, x, n); }
+void floats_sigmoid(float *y, const float *x, size_t n) { passes()->sigmoid(y, x, n); }
+void floats_softplus(float *y, const float *x, size_t n) { passes()->softplus(y, x, n); }
+void floats_erf(float *y, const float *x, size_t n) { passes()->erf(y, x, n); }
+void floats_gelu(float *y, const float *x, size_t n) { passes()->gelu(y, x, n); }
 void floats_relu(float *y, const float *x, size_t n) { passes()->relu(y, x, n); }
 
 void tanh_backward(float *dx, const float *dy, const float *y, size_t n, bool accumulate) {
@@ -56,6 +37,14 @@ void sigmoid_backward(float *dx, const float *dy, const float *y, size_t n, bool
 
 void relu_backward(float *dx, const float *dy, const float *y, size_t n, bool accumulate) {
   passes()->relu_backward(dx, dy, y, n, accumulate);
+}
+
+void softplus_backward(float *dx, const float *dy, const float *x, size_t n, bool accumulate) {
+  passes()->softplus_backward(dx, dy, x, n, accumulate);
+}
+
+void gelu_backward(float *dx, const float *dy, const float *x, size_t n, bool accumulate) {
+  passes()->gelu_backward(dx, dy, x, n, accumulate);
 }
 
 void bias_add(float *y, const float *b, int rows, int n) { passes()->bias_add(y, b, rows, n); }

@@ -19,8 +19,8 @@ typedef void Slope(float *dx, const float *dy, const float *y, size_t n, bool ac
 typedef void Bias(float *y, const float *b, int rows, int n);
 
 typedef struct Passes {
-  Map *relu, *add;
-  Slope *tanh_backward, *sigmoid_backward, *relu_backward;
+  Map *exp, *log, *tanh, *sigmoid, *softplus, *erf, *gelu, *relu, *add;
+  Slope *tanh_backward, *sigmoid_backward, *relu_backward, *softplus_backward, *gelu_backward;
   Bias *bias_add, *bias_relu;
   void (*sum_rows)(float *db, const float *dy, int n, const int *row, int slices);
   void (*scale)(float *y, float a, const float *x, size_t n);

@@ -1,5 +1,7 @@
 // The passes themselves, included by passes_*.c with TARGET (the functions' attribute) and PASSES (the table's name) defined.
 // Loops carry no dependence from element to element even where arrays coincide, hence "omp simd".
+#define INLINE static inline __attribute__((always_inline)) TARGET
+#include "kernels/elementary.h"
 #include "kernels/optimizer.h"
 #include "kernels/passes.h"
 #include "kernels/tree.h"
@@ -7,7 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline)) TARGET
 #define EACH(n) _Pragma("omp simd") for (size_t i = 0; i < (n); i++)
 
 INLINE float relu_of(float x) { return x <= 0 ? 0.0f : x; }
@@ -15,6 +16,13 @@ INLINE float relu_of(float x) { return x <= 0 ? 0.0f : x; }
 #define MAP(name, value)                                                                                               \
   static TARGET void name(float *y, const float *x, size_t n) { EACH(n) y[i] = value; }
 
+MAP(exponential, exp_of(x[i]))
+MAP(logarithm, log_of(x[i]))
+MAP(hyperbolic_tangent, tanh_of(x[i]))
+MAP(sigmoid, sigmoid_of(x[i]))
+MAP(softplus, softplus_of(x[i]))
+MAP(error_function, erf_of(x[i]))
+MAP(gelu, gelu_of(x[i]))
 MAP(relu, relu_of(x[i]))
 MAP(add, y[i] + x[i])
 
@@ -28,6 +36,8 @@ MAP(add, y[i] + x[i])
 
 SLOPE(tanh_slope, dy[i] * fmaf(-y[i], y[i], 1.0f))
 SLOPE(sigmoid_slope, dy[i] * (y[i] * (1.0f - y[i])))
+SLOPE(softplus_slope, dy[i] * sigmoid_of(y[i]))
+SLOPE(gelu_slope, dy[i] * gelu_slope_of(y[i]))
 SLOPE(relu_slope, y[i] > 0 ? dy[i] : 0.0f)
 
 #define BIAS(name, value)                                                                                              \
@@ -138,11 +148,20 @@ static TARGET void square_sums(double *sum, const float *g, size_t n) {
 }
 
 const Passes PASSES = {
+    .exp = exponential,
+    .log = logarithm,
+    .tanh = hyperbolic_tangent,
+    .sigmoid = sigmoid,
+    .softplus = softplus,
+    .erf = error_function,
+    .gelu = gelu,
     .relu = relu,
     .add = add,
     .tanh_backward = tanh_slope,
     .sigmoid_backward = sigmoid_slope,
     .relu_backward = relu_slope,
+    .softplus_backward = softplus_slope,
+    .gelu_backward = gelu_slope,
     .bias_add = bias,
     .bias_relu = bias_then_relu,
     .sum_rows = sum_rows,
