@@ -12,7 +12,8 @@ typedef enum MaskKind {
   MASK_NONE,     // source presence only
   MASK_RATE,     // each present modality withheld with its own probability (MCAR)
   MASK_PATTERN,  // the modalities in `withheld` are always withheld
-  MASK_LABEL     // as MASK_RATE with a rate that depends on the label (MNAR)
+  MASK_LABEL,    // as MASK_RATE with a rate that depends on the label (MNAR)
+  MASK_SUBSET    // one of the 2^p - 1 non-empty subsets of the p present modalities, all equally likely
 } MaskKind;
 
 typedef struct MaskProtocol {

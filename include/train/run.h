@@ -8,6 +8,7 @@ typedef struct RunOptions {
   const char *out;            // run directory; NULL: config.run.out
   const char *dump_gradients; // HDF5 file for the gradients of the first step (one rank only), or NULL
   bool resume, json, quiet;
+  double watchdog;            // seconds that one phase of a rank may last before the job is ended; 0: for ever
 } RunOptions;
 
 /// Collective. Trains, saves, evaluates. EXIT_AGAIN after an interruption, with a checkpoint saved; otherwise as status.h.

@@ -18,6 +18,7 @@ typedef struct TrainState {
   const char *set[SETS_MOST];
   int sets, dry_run, print_config, config_help, resume, json;
   char *out, *dump;
+  double watchdog;
   Status probe;
 } TrainState;
 
@@ -35,6 +36,7 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
   TrainState *state = calloc(1, sizeof *state);
   REQUIRE(state, "out of memory");
   *result = state;
+  state->watchdog = 600;
   const struct poptOption table[] = {
       {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "override one key, as in --set optimizer.learning_rate=0.01",
        "KEY.PATH=VALUE"},
@@ -46,6 +48,8 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
        "list every key with its type, default and meaning, and stop", NULL},
       {"dump-gradients", 0, POPT_ARG_STRING, &state->dump, 0,
        "write the first step's gradients to an HDF5 file (one rank)", "FILE.h5"},
+      {"watchdog", 0, POPT_ARG_DOUBLE, &state->watchdog, 0,
+       "end the job when a rank shows no progress for this long (default 600; 0: never)", "SECONDS"},
       {"json", 0, POPT_ARG_NONE, &state->json, 0, "print the summary as JSON", NULL},
       POPT_TABLEEND};
   const char **words;
@@ -86,7 +90,7 @@ static Status run(const Comm *comm, void *user) {
   TRY(comm_agree(comm, state->probe));
   if (state->dry_run)
     return plan_print(comm, &state->config, comm->ranks, state->json);
-  RunOptions options = {state->out, state->dump, state->resume, state->json, state->common.quiet};
+  RunOptions options = {state->out, state->dump, state->resume, state->json, state->common.quiet, state->watchdog};
   return run_train(comm, &state->config, &options);
 }
 

@@ -41,10 +41,30 @@ static bool mask_by_rate(uint8_t *keep, const Dataset *dataset, const MaskProtoc
   return best >= 0;
 }
 
+// The subset's number, 1 … 2^p - 1, is drawn from 64 bits: the bias is below 2^-32.
+static bool mask_by_subset(uint8_t *keep, const Dataset *dataset, const MaskProtocol *protocol, int64_t sample) {
+  enum { SUBSET_SITE = 0x5b5e7 }; // apart from the sites of the rates, which are modalities
+  RandomStream stream = {protocol->seed, RANDOM_WITHHOLD, protocol->epoch, SUBSET_SITE};
+  int present = 0;
+  for (int i = 0; i < dataset->modalities; i++)
+    present += dataset->modality[i].present[sample];
+  if (present == 0)
+    return false;
+  uint64_t subset = 1 + random_bits(&stream, (uint64_t)sample) % (((uint64_t)1 << present) - 1);
+  for (int i = 0; i < dataset->modalities; i++)
+    if (dataset->modality[i].present[sample]) {
+      keep[i] = subset & 1;
+      subset >>= 1;
+    }
+  return true;
+}
+
 bool mask_sample(uint8_t *keep, const Dataset *dataset, const MaskProtocol *protocol, int64_t sample) {
   memset(keep, 0, (size_t)dataset->modalities);
   if (protocol->kind == MASK_RATE || protocol->kind == MASK_LABEL)
     return mask_by_rate(keep, dataset, protocol, sample);
+  if (protocol->kind == MASK_SUBSET)
+    return mask_by_subset(keep, dataset, protocol, sample);
   bool any = false;
   for (int i = 0; i < dataset->modalities; i++) {
     keep[i] = dataset->modality[i].present[sample] && !(protocol->kind == MASK_PATTERN && protocol->withheld[i]);

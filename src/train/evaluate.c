@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "comm/watchdog.h"
 #include "metrics/classification.h"
 #include "metrics/ranking.h"
 #include "metrics/summary.h"
@@ -46,6 +47,7 @@ Status evaluator_open(Evaluator *evaluator, Session *session, const int64_t *ord
   TRY(step_encoded_open(session->step, batches_of(evaluator)));
   evaluator->encoded = true;
   for (int index = 0; index < batches_of(evaluator); index++) {
+    watchdog_phase("encode for evaluation", -1);
     make_batch(evaluator, &everything, index);
     step_encode(session->step, &session->batch, index);
   }
@@ -67,6 +69,7 @@ void evaluator_logits(Evaluator *evaluator, const MaskProtocol *protocol) {
   memset(evaluator->logits, 0, (size_t)evaluator->n * outputs * sizeof(float));
   for (int index = 0; index < batches_of(evaluator); index++) {
     int first, rows;
+    watchdog_phase("evaluation", -1);
     make_batch(evaluator, protocol, index);
     const float *here = evaluator->encoded ? step_predict_encoded(session->step, batch, index, &first, &rows)
                                            : step_predict(session->step, batch, &first, &rows);

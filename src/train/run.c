@@ -343,6 +343,8 @@ Status run_train(const Comm *comm, const Config *config, const RunOptions *optio
       .comm = comm, .options = options, .dir = options->out ? options->out : config->run.out, .log = {.file = -1}};
   if (options->dump_gradients && comm->ranks > 1)
     return status_error(EXIT_USAGE, "--dump-gradients works on one rank; start the program without mpirun");
+  watchdog_start(comm, options->watchdog);
+  watchdog_phase("open the data set", 0);
   Status status = train_inside(&run, config);
   metrics_log_close(&run.log);
   optimizer_close(&run.optimizer);
@@ -351,5 +353,6 @@ Status run_train(const Comm *comm, const Config *config, const RunOptions *optio
   free(run.order);
   if (run.locked)
     rundir_unlock(&run.lock);
+  watchdog_stop();
   return status;
 }

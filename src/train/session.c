@@ -255,6 +255,8 @@ MaskProtocol session_train_mask(const Session *session, int64_t epoch) {
                            .label_slope = config->missingness.label_slope};
   if (config->missingness.protocol == PROTOCOL_PATTERN)
     protocol.kind = MASK_PATTERN;
+  if (config->missingness.protocol == PROTOCOL_ALL_PATTERNS)
+    protocol.kind = MASK_SUBSET;
   if (config->missingness.protocol == PROTOCOL_LABEL)
     protocol.kind = MASK_LABEL;
   for (int i = 0; i < config->modalities; i++) {
