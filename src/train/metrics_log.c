@@ -68,6 +68,13 @@ void metrics_log_end(MetricsLog *log) {
   log->bytes += log->length;
 }
 
+Status metrics_log_sync(MetricsLog *log) {
+  while (log->file >= 0 && log->failed.code == 0 && fsync(log->file) != 0)
+    if (errno != EINTR)
+      log->failed = status_error(EXIT_IO, "metrics.jsonl: cannot be flushed to disk: %s", strerror(errno));
+  return log->failed;
+}
+
 Status metrics_log_status(const MetricsLog *log) { return log->failed; }
 
 void metrics_log_close(MetricsLog *log) {

@@ -20,6 +20,8 @@ void metrics_log_begin(MetricsLog *log, int64_t step, int64_t epoch, const char 
 void metrics_log_number(MetricsLog *log, const char *key, double value);
 void metrics_log_text(MetricsLog *log, const char *key, const char *value);
 void metrics_log_end(MetricsLog *log);
+/// Flushes to disk, since a checkpoint that names a length must not outlive the lines; then as metrics_log_status.
+Status metrics_log_sync(MetricsLog *log);
 /// What went wrong since the opening, if anything.
 Status metrics_log_status(const MetricsLog *log);
 void metrics_log_close(MetricsLog *log);

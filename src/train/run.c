@@ -52,7 +52,7 @@ static bool has_split(const Session *session, Split split) {
 
 static Status save(Run *run) {
   watchdog_phase("write checkpoint", run->position.step);
-  TRY(comm_agree(run->comm, metrics_log_status(&run->log)));
+  TRY(comm_agree(run->comm, metrics_log_sync(&run->log)));
   run->position.metrics_bytes = run->log.bytes;
   comm_share(run->comm, &run->position.metrics_bytes, sizeof run->position.metrics_bytes, 0);
   run->saved = clock_seconds();
@@ -97,16 +97,19 @@ static Status one_step(Run *run, double *riders) {
   return STATUS_OK;
 }
 
+static bool due_by_steps(const Run *run) {
+  int every = run->session.config.checkpoint.every_steps;
+  return every > 0 && run->position.step % every == 0;
+}
+
 static Status after_step(Run *run, const double *riders) {
-  const Config *config = &run->session.config;
   Progress *progress = &run->position.progress;
   bool last = progress->batch == progress->batches;
-  bool steps = config->checkpoint.every_steps > 0 && run->position.step % config->checkpoint.every_steps == 0;
   if (riders[RIDER_INTERRUPT] > 0) {
     run->interrupted = true;
     return last ? STATUS_OK : save(run); // at the end of an epoch the epoch is closed first
   }
-  if ((steps || riders[RIDER_MINUTES] > 0) && !last)
+  if ((due_by_steps(run) || riders[RIDER_MINUTES] > 0) && !last)
     TRY(save(run));
   progress_line_show(&run->line, run->position.step, progress->batches * progress->epochs, progress->epoch,
                      progress->epochs, (double)run->epoch_samples / fmax(1e-9, clock_seconds() - run->epoch_began));
@@ -238,7 +241,7 @@ static Status close_epoch(Run *run, bool *stop) {
   progress->epoch++;
   progress->batch = 0;
   bool due = config->checkpoint.every_epochs > 0 && progress->epoch % config->checkpoint.every_epochs == 0;
-  if (due || improved || *stop || run->interrupted || progress->epoch == progress->epochs)
+  if (due || due_by_steps(run) || improved || *stop || run->interrupted || progress->epoch == progress->epochs)
     TRY(save(run));
   return improved ? checkpoint_mark_best(run->comm, run->dir, run->position.step) : STATUS_OK;
 }
@@ -290,7 +293,12 @@ static Status begin(Run *run) {
   if (found)
     log_info("resumed at step %lld, epoch %lld of %lld", (long long)position->step,
              (long long)position->progress.epoch + 1, (long long)position->progress.epochs);
-  return found ? STATUS_OK : save(run);
+  if (!found)
+    return save(run);
+  // A kill between the checkpoint of the best epoch so far and its marking is made good here.
+  bool best =
+      !isnan(position->best) && position->progress.batch == 0 && position->progress.epoch == position->best_epoch + 1;
+  return best ? checkpoint_mark_best(run->comm, run->dir, position->step) : STATUS_OK;
 }
 
 static Status finish(Run *run, double trained) {

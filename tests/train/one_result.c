@@ -50,14 +50,7 @@ static void try_model(const Comm *world, const Model *model, const char *folder)
 int main(int argc, char **argv) {
   Comm world;
   char folder[FIXTURE_PATH];
-  if (!getenv(
-          "OMP_WAIT_POLICY")) { // sixteen threads on two cores must not spin; the library looks only when it is loaded
-    setenv("OMP_WAIT_POLICY", "passive", 1);
-    execv("/proc/self/exe", argv);
-  }
-  comm_init(&world, &argc, &argv);
-  log_init(world.rank, LOG_QUIET);
-  CHECK(freopen("/dev/null", "w", stdout), "no /dev/null");
+  fixture_begin(&world, &argc, &argv);
   fixture_folder(&world, folder);
   if (comm_is_root(&world))
     models_data(folder);
