@@ -12,6 +12,7 @@
 #include "comm/watchdog.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -141,10 +142,13 @@ static Status verify_all(const CheckpointTensor *tensor, int tensors, DriverFile
   return status;
 }
 
-/// In the child: nothing of MPI, no exit handlers, no core file, and an end when the parent ends or time is up.
+/// In the child: nothing of MPI, no exit handlers, no core file, no last words, and an end when the parent ends or time is up.
 static _Noreturn void child(const CheckpointTensor *tensor, int tensors, DriverFile *on, int report) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   setrlimit(RLIMIT_CORE, &(struct rlimit){0});
+  int nowhere = open("/dev/null", O_WRONLY);
+  if (nowhere >= 0)
+    dup2(nowhere, STDERR_FILENO);
   for (int s = 1; s < 32; s++)
     if (s != SIGKILL && s != SIGSTOP)
       signal(s, SIG_DFL);
