@@ -4,6 +4,9 @@
 /// element, so that all sets agree bit for bit; what they mean stands in kernels/math.h and kernels/optimizer.h.
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+enum { BAG_STRIPE = 64 };
 
 /// lr and root hold the corrections of the first steps, rest1 = 1 - beta1, rest2 = 1 - beta2.
 typedef struct AdamPass {
@@ -19,10 +22,15 @@ typedef void Slope(float *dx, const float *dy, const float *y, size_t n, bool ac
 typedef void Bias(float *y, const float *b, int rows, int n);
 
 typedef struct Passes {
-  Map *exp, *log, *tanh, *sigmoid, *softplus, *erf, *gelu, *relu, *add;
+  Map *exp, *log, *tanh, *sigmoid, *softplus, *erf, *gelu, *relu;
+  Map *add, *positive; // y += x; y = x, but +0 for -0
   Slope *tanh_backward, *sigmoid_backward, *relu_backward, *softplus_backward, *gelu_backward;
   Bias *bias_add, *bias_relu;
   void (*sum_rows)(float *db, const float *dy, int n, const int *row, int slices);
+  /// y[r ld ..] = chain from +0 of table[index[l] step ..] over l from offset[r] to offset[r + 1], + b unless NULL; the first
+  /// index is that of offset[0]; columns <= BAG_STRIPE.
+  void (*bag_rows)(float *y, int ld, const float *table, size_t step, const float *b, const int64_t *offset,
+                   const int32_t *index, int rows, int columns);
   void (*scale)(float *y, float a, const float *x, size_t n);
   void (*axpy)(float *y, float a, const float *x, size_t n);
   void (*multiply)(float *y, const float *x1, const float *x2, size_t n, bool accumulate);

@@ -25,6 +25,7 @@ MAP(error_function, erf_of(x[i]))
 MAP(gelu, gelu_of(x[i]))
 MAP(relu, relu_of(x[i]))
 MAP(add, y[i] + x[i])
+MAP(positive, x[i] + 0.0f)
 
 #define SLOPE(name, slope)                                                                                             \
   static TARGET void name(float *dx, const float *dy, const float *y, size_t n, bool accumulate) {                     \
@@ -101,6 +102,35 @@ static TARGET void sum_rows(float *db, const float *dy, int n, const int *row, i
   }
 }
 
+INLINE void bag_stripe(float *y, const float *table, size_t step, const int32_t *index, int64_t codes) {
+  Lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+  for (int64_t l = 0; l < codes; l++) {
+    const float *from = table + (size_t)index[l] * step;
+    s0 += *(const Lanes *)from;
+    s1 += *(const Lanes *)(from + LANES);
+    s2 += *(const Lanes *)(from + 2 * LANES);
+    s3 += *(const Lanes *)(from + 3 * LANES);
+  }
+  *(Lanes *)y = s0, *(Lanes *)(y + LANES) = s1, *(Lanes *)(y + 2 * LANES) = s2, *(Lanes *)(y + 3 * LANES) = s3;
+}
+
+static TARGET void bag_rows(float *y, int ld, const float *table, size_t step, const float *b, const int64_t *offset,
+                            const int32_t *index, int rows, int columns) {
+  for (int r = 0; r < rows; r++, y += ld) {
+    const int64_t codes = offset[r + 1] - offset[r];
+    if (columns == BAG_STRIPE) {
+      bag_stripe(y, table, step, index, codes);
+    } else {
+      memset(y, 0, (size_t)columns * sizeof *y);
+      for (int64_t l = 0; l < codes; l++)
+        EACH((size_t)columns) y[i] += table[(size_t)index[l] * step + i];
+    }
+    if (b)
+      EACH((size_t)columns) y[i] += b[i];
+    index += codes;
+  }
+}
+
 // Optimisers.
 
 static TARGET void sgd(float *p, float *v, const float *g, size_t n, const SgdPass *rule) {
@@ -157,6 +187,7 @@ const Passes PASSES = {
     .gelu = gelu,
     .relu = relu,
     .add = add,
+    .positive = positive,
     .tanh_backward = tanh_slope,
     .sigmoid_backward = sigmoid_slope,
     .relu_backward = relu_slope,
@@ -165,6 +196,7 @@ const Passes PASSES = {
     .bias_add = bias,
     .bias_relu = bias_then_relu,
     .sum_rows = sum_rows,
+    .bag_rows = bag_rows,
     .scale = scale,
     .axpy = axpy,
     .multiply = multiply,
