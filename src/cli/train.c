@@ -80,8 +80,8 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
   }
   if (state->config.analysis.every_epochs > 0)
     log_warning("analysis.every_epochs: measurements inside training are not in this version; the key is ignored");
+  interrupt_install(); // before the long things begin
   state->probe = data_probe(state->config.data.file);
-  interrupt_install();
   return STATUS_OK;
 }
 

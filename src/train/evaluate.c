@@ -7,6 +7,7 @@
 #include "metrics/classification.h"
 #include "metrics/ranking.h"
 #include "metrics/summary.h"
+#include "train/interrupt.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -193,6 +194,14 @@ static void table_row(const Session *session, bool table, const char *what, cons
            scores->loss, scores->auroc, scores->auprc);
 }
 
+// A run that is asked to end while it is being scored has its parameters saved already.
+static Status go_on(const Session *session) {
+  return session->training && comm_any(session->comm, interrupt_seen())
+             ? status_error(EXIT_AGAIN, "%s: interrupted while scoring; run again with --resume to do that",
+                            session->config.run.name)
+             : STATUS_OK;
+}
+
 static Status add_pattern(Evaluator *evaluator, unsigned shown, json_t *patterns, bool table) {
   const Session *session = evaluator->session;
   MaskProtocol protocol = {.kind = MASK_PATTERN, .seed = session->config.run.seed, .epoch = RANDOM_EVALUATION};
@@ -204,6 +213,7 @@ static Status add_pattern(Evaluator *evaluator, unsigned shown, json_t *patterns
                session->config.modality[i].name);
   }
   Scores scores;
+  TRY(go_on(session));
   TRY(evaluator_scores(evaluator, &protocol, &scores));
   table_row(session, table, what, &scores);
   json_t *object = scores_json(&scores);
@@ -236,6 +246,7 @@ static Status add_rate(Evaluator *evaluator, double rate, int modality, json_t *
     protocol.rate[i] = modality < 0 || modality == i ? rate : 0;
   const char *name = modality < 0 ? "all" : session->config.modality[modality].name;
   Scores scores;
+  TRY(go_on(session));
   TRY(evaluator_scores(evaluator, &protocol, &scores));
   char what[128];
   snprintf(what, sizeof what, "%s withheld at %.2f", name, rate);

@@ -301,19 +301,10 @@ static Status begin(Run *run) {
   return best ? checkpoint_mark_best(run->comm, run->dir, position->step) : STATUS_OK;
 }
 
-static Status finish(Run *run, double trained) {
+// Scores of the best parameters where the run chose by a metric, else of the last ones.
+static Status score(Run *run) {
   Session *session = &run->session;
-  uint64_t hash = parameters_hash(sums_parameters(session->sums), &session->stages.parameters);
-  TRY(comm_agree(run->comm, metrics_log_status(&run->log)));
-  TRY(run_files_end(run->comm, &run->session, run->dir,
-                    &(RunSummary){run->interrupted ? "interrupted" : "done", run->position.step,
-                                  run->position.progress.epoch, hash, trained},
-                    run->options->json));
-  if (run->interrupted)
-    return status_error(EXIT_AGAIN, "%s: interrupted at step %lld, saved; run again with --resume to go on", run->dir,
-                        (long long)run->position.step);
-  bool best = strcmp(session->config.train.metric, "none") && !isnan(run->position.best);
-  if (best) {
+  if (strcmp(session->config.train.metric, "none") && !isnan(run->position.best)) {
     char file[PATH_MOST + 16];
     snprintf(file, sizeof file, "%s/best.h5", run->dir);
     TRY(position_load_model(session, file));
@@ -331,6 +322,25 @@ static Status finish(Run *run, double trained) {
                          .patterns = true,
                          .rates = session->config.missingness.evaluate};
   return evaluate_run(session, &plan, report, !run->options->json && !run->options->quiet, false);
+}
+
+static Status finish(Run *run, double trained) {
+  Session *session = &run->session;
+  uint64_t hash = parameters_hash(sums_parameters(session->sums), &session->stages.parameters);
+  TRY(comm_agree(run->comm, metrics_log_status(&run->log)));
+  Status status = STATUS_OK;
+  if (run->interrupted)
+    status = status_error(EXIT_AGAIN, "%s: interrupted at step %lld, saved; run again with --resume to go on", run->dir,
+                          (long long)run->position.step);
+  else
+    status = score(run);
+  if (status.code && status.code != EXIT_AGAIN)
+    return status;
+  TRY(run_files_end(run->comm, &run->session, run->dir,
+                    &(RunSummary){status.code ? "interrupted" : "done", run->position.step,
+                                  run->position.progress.epoch, hash, trained},
+                    run->options->json));
+  return status;
 }
 
 static Status train_inside(Run *run, const Config *config) {
