@@ -152,18 +152,22 @@ function check_macro(    name) {
   }
 }
 
+# A header without a guard is a body that others include on purpose, and says so in its first comment.
 function check_guard(    want) {
   want = FILENAME
   sub(/^(include|src|tests)\//, "", want)
   gsub(/[^A-Za-z0-9]/, "_", want)
   want = toupper(want)
-  if (guard == "" && want ~ /_BODY_H$/)
-    return # a body that several files include on purpose
-  if (!allowed && guard != want && kind != "tests" && !(kind == "src" && guard == substr(want, 1, length(want) - 1) "INTERNAL_H"))
-    print FILENAME ":1: guard " (guard == "" ? "missing" : guard) ", should be " want
+  unguarded = guard == ""
+  if (!allowed && !unguarded && guard != want && kind != "tests" && !(kind == "src" && guard == substr(want, 1, length(want) - 1) "INTERNAL_H"))
+    print FILENAME ":1: guard " guard ", should be " want
+  if (unguarded && kind != "tests")
+    wanted_guard = want
 }
 
 function finish() {
+  if (wanted_guard != "")
+    print FILENAME_before ":1: guard missing, should be " wanted_guard
   if (lines > 600)
     print FILENAME_before ":" lines ": longer than 600 lines; about 400 is the guide"
 }
@@ -172,7 +176,7 @@ FNR == 1 {
   if (lines)
     finish()
   lines = inside = explained = 0
-  guard = ""
+  guard = wanted_guard = ""
   is_table = FILENAME ~ /rooms$/
   split(FILENAME, folder, "/")
   kind = folder[1]
@@ -194,6 +198,8 @@ is_table {
     guard = $1 == "#ifndef" ? $2 : ""
     check_guard()
   }
+  if (wanted_guard != "" && /^\/\/.*[Ii]nclud(ed by|ing file)/)
+    wanted_guard = ""
   if (FNR == 1 && kind == "tests" && FILENAME ~ /\.c$/ && $0 !~ /^\/\/\/? [A-Za-z0-9]/)
     report("a test begins with one sentence")
   if (!inside && match($0, /^[ ]*#[ ]*include[ ]+["<][^">]*/)) {

@@ -100,12 +100,19 @@ static void course_cards(Page *page, const RunRecord *record) {
   }
 }
 
+static const char *fact_value(const RunRecord *record, const char *key) {
+  for (int i = 0; i < record->facts; i++)
+    if (!strcmp(record->fact[i].key, key))
+      return record->fact[i].value;
+  return "–";
+}
+
 void section_summary(Page *page, const RunRecord *record) {
   const Config *config = record->config;
   page_add(page, "<h1>");
   page_words(page, config->run.name);
   page_add(page, "</h1>\n<p class=\"lead\">Method: %s. Task <b>", method_name(config->method.type));
-  page_words(page, config->data.task);
+  page_words(page, *config->data.task ? config->data.task : fact_value(record, "evaluated: task"));
   page_add(page, "</b> of <code>");
   page_words(page, config->data.file);
   page_add(page, "</code>; modalities ");
@@ -188,48 +195,76 @@ static char *samples_words(const Evaluated *list, int count) {
   return text_format("%lld to %lld samples a point.", (long long)least, (long long)most);
 }
 
-// One line per modality withheld; x, y, low and high are cut from one block.
-static void draw_rates(Page *page, const RunRecord *record, int score) {
-  enum { LINES = 8 };
-  Series series[LINES] = {0};
-  size_t room = (size_t)record->rates;
-  double *block = calloc(4 * LINES * room, sizeof *block);
-  REQUIRE(block, "out of memory for rate curves");
-  int count = 0;
-  bool interval = false;
+enum { LINES_MOST = 8 };
+
+// One line per modality withheld; x, y, low and high of each are cut from one block.
+typedef struct RateLines {
+  Series series[LINES_MOST];
+  double *block;
+  size_t room;
+  int count;
+  bool interval, left_out;
+} RateLines;
+
+static void add_point(RateLines *lines, int s, const Evaluated *row, int score) {
+  double *x = lines->block + 4 * lines->room * (size_t)s, *y = x + lines->room, *low = y + lines->room,
+         *high = low + lines->room;
+  int k = lines->series[s].points++;
+  x[k] = row->rate;
+  y[k] = row->value[score];
+  low[k] = row->low[score];
+  high[k] = row->high[score];
+  lines->interval = lines->interval || isfinite(low[k]);
+  lines->series[s] = (Series){lines->series[s].name, k + 1, x, y, low, high};
+}
+
+// At rate 0 nothing is withheld, so that point belongs to every line; the file may have it once.
+static void begin_line(RateLines *lines, const RunRecord *record, const Evaluated *first, int score) {
+  lines->series[lines->count++] = (Series){.name = first->name};
+  for (int i = 0; i < record->rates && first->rate > 0; i++)
+    if (record->rate[i].rate == 0) {
+      add_point(lines, lines->count - 1, &record->rate[i], score);
+      return;
+    }
+}
+
+static RateLines rate_lines(const RunRecord *record, int score) {
+  RateLines lines = {.room = (size_t)record->rates + 1};
+  lines.block = calloc(4 * LINES_MOST * lines.room, sizeof *lines.block);
+  REQUIRE(lines.block, "out of memory for rate curves");
   for (int i = 0; i < record->rates; i++) {
     const Evaluated *row = &record->rate[i];
     int s = 0;
-    while (s < count && strcmp(series[s].name, row->name) != 0)
+    while (s < lines.count && strcmp(lines.series[s].name, row->name) != 0)
       s++;
-    if (s == LINES || isnan(row->rate))
+    lines.left_out = lines.left_out || s == LINES_MOST;
+    if (s == LINES_MOST || isnan(row->rate))
       continue;
-    double *x = block + 4 * room * (size_t)s, *y = x + room, *low = y + room, *high = low + room;
-    if (s == count)
-      series[count++] = (Series){.name = row->name, .x = x, .y = y, .low = low, .high = high};
-    int k = series[s].points++;
-    x[k] = row->rate;
-    y[k] = row->value[score];
-    low[k] = row->low[score];
-    high[k] = row->high[score];
-    interval = interval || isfinite(low[k]);
+    if (s == lines.count)
+      begin_line(&lines, record, row, score);
+    add_point(&lines, s, row, score);
   }
+  return lines;
+}
+
+static void draw_rates(Page *page, const RunRecord *record, int score) {
+  RateLines lines = rate_lines(record, score);
   char *title = text_format("%s as more is missing", score_names[score]),
        *samples = samples_words(record->rate, record->rates);
   char *caption = text_format(
       "Each modality named (all: every one) is withheld from a test sample with this probability; a sample always "
-      "keeps one. %s%s",
-      samples, interval ? " Shaded: interval." : "");
+      "keeps one. %s%s%s",
+      samples, lines.interval ? " Shaded: interval." : "", lines.left_out ? " The table has the others." : "");
   Plot plot = {.title = title,
                .caption = caption,
                .x = {.label = "probability of being withheld", .low = NAN, .high = NAN},
                .y = {.label = score_names[score], .low = NAN, .high = NAN},
                .rule = NAN};
-  plot_lines(page, &plot, series, count);
+  plot_lines(page, &plot, lines.series, lines.count);
   free(title);
   free(samples);
   free(caption);
-  free(block);
+  free(lines.block);
 }
 
 static void evaluated_table(Page *page, const char *caption, const char *first, const Evaluated *list, int count) {
