@@ -89,12 +89,18 @@ static inline void turn_quad(float *const *to, size_t at, const float *const *fr
   *(Quad *)(to[3] + at) = __builtin_shuffle(ab_high, cd_high, second);
 }
 
-/// to[i][j] = from[j][i], i < rows, j < columns.
-static void turn(float *const *to, const float *const *from, int rows, int columns) {
+/// to[i][j] = from[j][i], i < rows, j < columns. The outer loop goes along w (`scatter`: along `to`, else along `from`), whose
+/// rows may be a power of two apart: their lines are done with one by one, since the cache cannot hold many of them.
+static void turn(float *const *to, const float *const *from, int rows, int columns, bool scatter) {
   const int whole_rows = rows / 4 * 4, whole_columns = columns / 4 * 4;
-  for (int j = 0; j < whole_columns; j += 4)
+  if (scatter)
     for (int i = 0; i < whole_rows; i += 4)
-      turn_quad(to + i, (size_t)j, from + j, (size_t)i);
+      for (int j = 0; j < whole_columns; j += 4)
+        turn_quad(to + i, (size_t)j, from + j, (size_t)i);
+  else
+    for (int j = 0; j < whole_columns; j += 4)
+      for (int i = 0; i < whole_rows; i += 4)
+        turn_quad(to + i, (size_t)j, from + j, (size_t)i);
   for (int i = 0; i < rows; i++)
     for (int j = i < whole_rows ? whole_columns : 0; j < columns; j++)
       to[i][j] = from[j][i];
@@ -129,7 +135,7 @@ static void stripe_turn(float *table, const int32_t *slot, int32_t used, const f
     for (int j = 0; wanted && j < columns; j++)
       from[j] = w + (size_t)j * (size_t)vocabulary + c;
     if (wanted)
-      turn(to, from, batch, columns);
+      turn(to, from, batch, columns, false);
   }
 }
 
@@ -229,7 +235,7 @@ static void batch_backward(float *dw, const Sorted *sorted, float *area, const f
     const int rows = out - j < BATCH ? out - j : BATCH;
     for (int i = 0; i < rows; i++)
       to[i] = dw + (size_t)(j + i) * (size_t)vocabulary + c;
-    turn(to, sums, rows, batch);
+    turn(to, sums, rows, batch, true);
     for (int i = 0; i < batch; i++)
       sums[i] += BATCH;
   }

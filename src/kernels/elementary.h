@@ -1,3 +1,5 @@
+#ifndef KERNELS_ELEMENTARY_H
+#define KERNELS_ELEMENTARY_H
 // Elementary functions as chains of IEEE operations and fmaf() without branches, so that loops over them become vectors and
 // every instruction set makes the same bits. Included by passes_body.h, which defines INLINE. Reductions are the usual ones:
 //   exp(x) = 2^k exp(r), |r| <= log(2)/2, exp(r) by its Taylor series;    log(2^k m) = k log(2) + 2 atanh((m - 1) / (m + 1));
@@ -159,3 +161,5 @@ INLINE float erf_of(float x) {
   const double wide = most, tail = exp_wide(-wide * wide) * normal_ratio(wide * 1.4142135623730951);
   return sign_like(most < 0.9f ? small : (float)(1.0 - 2.0 * tail), x);
 }
+
+#endif

@@ -3,6 +3,7 @@
 
 #ifdef __x86_64__
 #define TARGET __attribute__((target("avx2,fma")))
+#define LANES 8
 #define PASSES passes_avx2
 #include "kernels/passes_body.h"
 #else

@@ -3,6 +3,7 @@
 
 #ifdef __x86_64__
 #define TARGET __attribute__((target("avx512f,fma,prefer-vector-width=512")))
+#define LANES 16
 #define PASSES passes_avx512
 #include "kernels/passes_body.h"
 #else

@@ -1,4 +1,5 @@
-// The passes themselves, included by passes_*.c with TARGET (the functions' attribute) and PASSES (the table's name) defined.
+// The passes themselves, included by passes_*.c with TARGET (the functions' attribute), LANES (floats a
+// register) and PASSES (the table's name) defined.
 // Loops carry no dependence from element to element even where arrays coincide, hence "omp simd".
 #define INLINE static inline __attribute__((always_inline)) TARGET
 #include "kernels/elementary.h"
@@ -12,6 +13,7 @@
 #define EACH(n) _Pragma("omp simd") for (size_t i = 0; i < (n); i++)
 
 INLINE float relu_of(float x) { return x <= 0 ? 0.0f : x; }
+INLINE float gate_of(float x, float gate) { return gate > 0 ? x : 0.0f; }
 
 #define MAP(name, value)                                                                                               \
   static TARGET void name(float *y, const float *x, size_t n) { EACH(n) y[i] = value; }
@@ -39,7 +41,7 @@ SLOPE(tanh_slope, dy[i] * fmaf(-y[i], y[i], 1.0f))
 SLOPE(sigmoid_slope, dy[i] * (y[i] * (1.0f - y[i])))
 SLOPE(softplus_slope, dy[i] * sigmoid_of(y[i]))
 SLOPE(gelu_slope, dy[i] * gelu_slope_of(y[i]))
-SLOPE(relu_slope, y[i] > 0 ? dy[i] : 0.0f)
+SLOPE(relu_slope, gate_of(dy[i], y[i]))
 
 #define BIAS(name, value)                                                                                              \
   static TARGET void name(float *y, const float *b, int rows, int columns) {                                           \
@@ -61,20 +63,16 @@ static TARGET void multiply(float *y, const float *x1, const float *x2, size_t n
     EACH(n) y[i] = x1[i] * x2[i];
 }
 
-// Sums over rows: as many columns as registers hold go down the rows together.
-enum { LANES = 16, STRIPE = 4 * LANES };
+// Sums over rows and over codes: a stripe of columns, as many as registers hold, goes down together.
+enum { STRIPE = BAG_STRIPE, REGISTERS = STRIPE / LANES };
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
+#define EACH_REGISTER _Pragma("GCC unroll 16") for (int v = 0; v < REGISTERS; v++)
 
 INLINE void stripe_chain(float *sum, const float *dy, size_t n, int rows) {
-  Lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
-  for (int r = 0; r < rows; r++, dy += n) {
-    s0 += *(const Lanes *)dy;
-    s1 += *(const Lanes *)(dy + LANES);
-    s2 += *(const Lanes *)(dy + 2 * LANES);
-    s3 += *(const Lanes *)(dy + 3 * LANES);
-  }
-  *(Lanes *)sum = s0 + 0.0f, *(Lanes *)(sum + LANES) = s1 + 0.0f;
-  *(Lanes *)(sum + 2 * LANES) = s2 + 0.0f, *(Lanes *)(sum + 3 * LANES) = s3 + 0.0f;
+  Lanes lanes[REGISTERS] = {{0}};
+  for (int r = 0; r < rows; r++, dy += n)
+    EACH_REGISTER lanes[v] += *(const Lanes *)(dy + v * LANES);
+  EACH_REGISTER *(Lanes *)(sum + v * LANES) = lanes[v] + 0.0f;
 }
 
 INLINE void ragged_chain(float *sum, const float *dy, size_t n, int rows, size_t columns) {
@@ -103,15 +101,12 @@ static TARGET void sum_rows(float *db, const float *dy, int n, const int *row, i
 }
 
 INLINE void bag_stripe(float *y, const float *table, size_t step, const int32_t *index, int64_t codes) {
-  Lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0};
+  Lanes lanes[REGISTERS] = {{0}};
   for (int64_t l = 0; l < codes; l++) {
     const float *from = table + (size_t)index[l] * step;
-    s0 += *(const Lanes *)from;
-    s1 += *(const Lanes *)(from + LANES);
-    s2 += *(const Lanes *)(from + 2 * LANES);
-    s3 += *(const Lanes *)(from + 3 * LANES);
+    EACH_REGISTER lanes[v] += *(const Lanes *)(from + v * LANES);
   }
-  *(Lanes *)y = s0, *(Lanes *)(y + LANES) = s1, *(Lanes *)(y + 2 * LANES) = s2, *(Lanes *)(y + 3 * LANES) = s3;
+  EACH_REGISTER *(Lanes *)(y + v * LANES) = lanes[v];
 }
 
 static TARGET void bag_rows(float *y, int ld, const float *table, size_t step, const float *b, const int64_t *offset,
@@ -156,21 +151,25 @@ static TARGET void adam(float *p, float *m, float *v, const float *g, size_t n, 
 }
 
 // Lane l of a block adds the squares of elements l, l + 16, …; then lanes fold in halves. A float's square is exact in double.
-typedef double Wide __attribute__((vector_size(LANES * sizeof(double)), aligned(8)));
+enum { SQUARE_LANES = 16, WIDE = LANES / 2 };
+typedef float Narrow __attribute__((vector_size(WIDE * sizeof(float)), aligned(4)));
+typedef double Wide __attribute__((vector_size(WIDE * sizeof(double)), aligned(8)));
 
 static TARGET void square_sums(double *sum, const float *g, size_t n) {
   for (size_t begin = 0; begin < n; begin += SQUARE_BLOCK, g += SQUARE_BLOCK) {
-    const size_t length = n - begin < SQUARE_BLOCK ? n - begin : SQUARE_BLOCK, whole = length / LANES * LANES;
-    Wide squares = {0};
-    for (size_t i = 0; i < whole; i += LANES) {
-      Wide x = __builtin_convertvector(*(const Lanes *)(g + i), Wide);
-      squares += x * x;
-    }
-    double lane[LANES];
-    memcpy(lane, &squares, sizeof lane);
+    const size_t length = n - begin < SQUARE_BLOCK ? n - begin : SQUARE_BLOCK,
+                 whole = length / SQUARE_LANES * SQUARE_LANES;
+    Wide squares[SQUARE_LANES / WIDE] = {{0}};
+    for (size_t i = 0; i < whole; i += SQUARE_LANES)
+      _Pragma("GCC unroll 8") for (int v = 0; v < SQUARE_LANES / WIDE; v++) {
+        const Wide x = __builtin_convertvector(*(const Narrow *)(g + i + v * WIDE), Wide);
+        squares[v] += x * x;
+      }
+    double lane[SQUARE_LANES];
+    memcpy(lane, squares, sizeof lane);
     for (size_t i = whole; i < length; i++)
       lane[i - whole] += (double)g[i] * g[i];
-    for (int width = LANES / 2; width > 0; width /= 2)
+    for (int width = SQUARE_LANES / 2; width > 0; width /= 2)
       for (int i = 0; i < width; i++)
         lane[i] += lane[i + width];
     *sum++ = lane[0];
