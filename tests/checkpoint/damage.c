@@ -198,6 +198,7 @@ static herr_t copy_attribute(hid_t from, const char *name, const H5A_info_t *inf
   char bytes[1024];
   hid_t copy = H5Acreate2(*(hid_t *)to, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
   herr_t result = H5Aread(attribute, type, bytes) < 0 || H5Awrite(copy, type, bytes) < 0 ? -1 : 0;
+  H5Dvlen_reclaim(type, space, H5P_DEFAULT, bytes); // refuses what is of fixed length
   H5Aclose(copy);
   H5Sclose(space);
   H5Tclose(type);

@@ -11,6 +11,11 @@
 ///                   skip (a reservation that reserves nothing)
 ///   sticky          that call and every one after it
 /// fault_calls() tells how many calls have been counted since it was armed, fault_struck() how many were struck.
+///
+/// fault_journal(FILE, TEXT) appends every change of files whose path contains TEXT to FILE, in the order of time: a line "OP INODE
+/// OFFSET SIZE NAME" and SIZE bytes. OP: o opened for writing under that name, w written, t cut to OFFSET, e extended to OFFSET, b and s
+/// begin and end of a flush (OFFSET is the number of the begin), r renamed (the bytes are the old name), u unlinked, l symbolic
+/// link (the bytes are its target), h hard link.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,6 +34,9 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+void *__libc_malloc(size_t size);
+void __libc_free(void *block);
 
 static struct {
   bool armed, sticky;
@@ -148,6 +156,78 @@ static bool fails(const char *call, int descriptor, const char *name) {
   return result == FAIL;
 }
 
+// --- the journal ---------------------------------------------------------------------------------------------------------------
+
+static int journal = -1;
+static char journal_path[256];
+
+static int real_open(const char *name, int flags) {
+  return ((int (*)(const char *, int, ...))next("open"))(name, flags, 0666);
+}
+
+void fault_journal(const char *file, const char *path) {
+  snprintf(journal_path, sizeof journal_path, "%s", path ? path : "");
+  journal = file ? real_open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC) : -1;
+}
+
+static bool journaled(char path[4096], int descriptor, const char *name) {
+  if (journal < 0)
+    return false;
+  name_of(path, descriptor, name);
+  return strstr(path, journal_path) != NULL;
+}
+
+/// One write() to a file opened for appending: records of several processes do not mix.
+static void journal_add(char op, long inode, long offset, const void *bytes, size_t size, const char *path) {
+  const char *base = strrchr(path, '/');
+  char *record = __libc_malloc(size + 512);
+  if (!record)
+    abort();
+  int length = snprintf(record, 512, "%c %ld %ld %zu %.300s\n", op, inode, offset, size, base ? base + 1 : path);
+  memcpy(record + length, bytes, size);
+  ssize_t (*real)(int, const void *, size_t) = next("write");
+  if (real(journal, record, (size_t)length + size) != (ssize_t)((size_t)length + size))
+    abort();
+  __libc_free(record);
+}
+
+static long inode_of(int file) {
+  struct stat facts;
+  return fstat(file, &facts) == 0 ? (long)facts.st_ino : -1;
+}
+
+static void journal_file(char op, int file, long offset, const void *bytes, ssize_t size) {
+  int kept = errno;
+  char path[4096];
+  if (size >= 0 && journaled(path, file, NULL))
+    journal_add(op, inode_of(file), offset, bytes, (size_t)size, path);
+  errno = kept;
+}
+
+static void journal_name(char op, int at, const char *name, const char *other, int result) {
+  int kept = errno;
+  char path[4096];
+  if (result == 0 && journaled(path, at, name))
+    journal_add(op, -1, 0, other, strlen(other), path);
+  errno = kept;
+}
+
+static int journal_open(int file, int flags, int at, const char *name) {
+  int kept = errno;
+  char path[4096];
+  if (file >= 0 && (flags & O_ACCMODE) != O_RDONLY && journaled(path, at, name))
+    journal_add('o', inode_of(file), 0, "", 0, path);
+  errno = kept;
+  return file;
+}
+
+static long journal_flush_begin(int file) {
+  static long number;
+  long mine = __sync_add_and_fetch(&number, 1) + 100000L * getpid();
+  journal_file('b', file, mine, "", 0);
+  return mine;
+}
+
 #define OPEN(function)                                                                                                 \
   int function(const char *name, int flags, ...) {                                                                     \
     va_list rest;                                                                                                      \
@@ -156,7 +236,7 @@ static bool fails(const char *call, int descriptor, const char *name) {
     va_end(rest);                                                                                                      \
     if (fails("open", AT_FDCWD, name))                                                                                 \
       return -1;                                                                                                       \
-    return ((int (*)(const char *, int, ...))next(#function))(name, flags, mode);                                      \
+    return journal_open(((int (*)(const char *, int, ...))next(#function))(name, flags, mode), flags, AT_FDCWD, name); \
   }
 OPEN(open)
 OPEN(open64)
@@ -169,7 +249,8 @@ OPEN(open64)
     va_end(rest);                                                                                                      \
     if (fails("open", at, name))                                                                                       \
       return -1;                                                                                                       \
-    return ((int (*)(int, const char *, int, ...))next(#function))(at, name, flags, mode);                             \
+    return journal_open(((int (*)(int, const char *, int, ...))next(#function))(at, name, flags, mode), flags, at,     \
+                        name);                                                                                         \
   }
 OPENAT(openat)
 OPENAT(openat64)
@@ -198,6 +279,7 @@ ssize_t read(int file, void *bytes, size_t size) {
     if (result == FAIL)                                                                                                \
       return -1;                                                                                                       \
     ssize_t done = real(file, bytes, result == PASS || size < 2 ? size : size / 2, offset);                            \
+    journal_file('w', file, (long)offset, bytes, done);                                                                \
     if (result == TORN)                                                                                                \
       raise(SIGKILL);                                                                                                  \
     return done;                                                                                                       \
@@ -229,23 +311,35 @@ ssize_t writev(int file, const struct iovec *piece, int pieces) {
 PWRITEV(pwritev)
 PWRITEV(pwritev64)
 
-#define ON_FILE(call, function)                                                                                        \
+#define FLUSH(function)                                                                                                \
   int function(int file) {                                                                                             \
     int (*real)(int) = next(#function);                                                                                \
-    if (fails(call, file, NULL)) {                                                                                     \
-      if (!strcmp(call, "close"))                                                                                      \
-        real(file);                                                                                                    \
+    if (fails("sync", file, NULL))                                                                                     \
       return -1;                                                                                                       \
-    }                                                                                                                  \
-    return real(file);                                                                                                 \
+    long number = journal < 0 ? 0 : journal_flush_begin(file);                                                         \
+    int result = real(file);                                                                                           \
+    journal_file('s', file, number, "", result);                                                                       \
+    return result;                                                                                                     \
   }
-ON_FILE("sync", fsync)
-ON_FILE("sync", fdatasync)
-ON_FILE("close", close)
+FLUSH(fsync)
+FLUSH(fdatasync)
+
+int close(int file) {
+  int (*real)(int) = next("close");
+  if (!fails("close", file, NULL))
+    return real(file);
+  real(file);
+  errno = EIO;
+  return -1;
+}
 
 #define TRUNCATE(function)                                                                                             \
   int function(int file, off_t size) {                                                                                 \
-    return fails("size", file, NULL) ? -1 : ((int (*)(int, off_t))next(#function))(file, size);                        \
+    if (fails("size", file, NULL))                                                                                     \
+      return -1;                                                                                                       \
+    int result = ((int (*)(int, off_t))next(#function))(file, size);                                                   \
+    journal_file('t', file, (long)size, "", result);                                                                   \
+    return result;                                                                                                     \
   }
 TRUNCATE(ftruncate)
 TRUNCATE(ftruncate64)
@@ -265,7 +359,10 @@ FALLOCATE(fallocate64)
     Strike result = strike("reserve", file, NULL);                                                                     \
     if (result == FAIL || result == SKIP)                                                                              \
       return result == FAIL ? errno : 0;                                                                               \
-    return ((int (*)(int, off_t, off_t))next(#function))(file, offset, size);                                          \
+    int error = ((int (*)(int, off_t, off_t))next(#function))(file, offset, size);                                     \
+    if (error == 0)                                                                                                    \
+      journal_file('e', file, (long)(offset + size), "", 0);                                                           \
+    return error;                                                                                                      \
   }
 POSIX_FALLOCATE(posix_fallocate)
 POSIX_FALLOCATE(posix_fallocate64)
@@ -276,13 +373,19 @@ int rename(const char *from, const char *to) {
 int renameat(int from_at, const char *from, int to_at, const char *to) {
   if (fails("rename", to_at, to))
     return -1;
-  return ((int (*)(int, const char *, int, const char *))next("renameat"))(from_at, from, to_at, to);
+  int result = ((int (*)(int, const char *, int, const char *))next("renameat"))(from_at, from, to_at, to);
+  journal_name('r', to_at, to, from, result);
+  return result;
 }
 int unlink(const char *name) {
   return fails("remove", AT_FDCWD, name) ? -1 : ((int (*)(const char *))next("unlink"))(name);
 }
 int unlinkat(int at, const char *name, int flags) {
-  return fails("remove", at, name) ? -1 : ((int (*)(int, const char *, int))next("unlinkat"))(at, name, flags);
+  if (fails("remove", at, name))
+    return -1;
+  int result = ((int (*)(int, const char *, int))next("unlinkat"))(at, name, flags);
+  journal_name('u', at, name, "", result);
+  return result;
 }
 int link(const char *from, const char *to) {
   return fails("link", AT_FDCWD, to) ? -1 : ((int (*)(const char *, const char *))next("link"))(from, to);
@@ -296,7 +399,11 @@ int symlink(const char *target, const char *name) {
   return fails("link", AT_FDCWD, name) ? -1 : ((int (*)(const char *, const char *))next("symlink"))(target, name);
 }
 int symlinkat(const char *target, int at, const char *name) {
-  return fails("link", at, name) ? -1 : ((int (*)(const char *, int, const char *))next("symlinkat"))(target, at, name);
+  if (fails("link", at, name))
+    return -1;
+  int result = ((int (*)(const char *, int, const char *))next("symlinkat"))(target, at, name);
+  journal_name('l', at, name, target, result);
+  return result;
 }
 int mkdir(const char *name, mode_t mode) {
   return fails("link", AT_FDCWD, name) ? -1 : ((int (*)(const char *, mode_t))next("mkdir"))(name, mode);
@@ -307,7 +414,6 @@ int flock(int file, int operation) {
 
 // --- memory ------------------------------------------------------------------------------------------------------------------
 
-void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *block, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
