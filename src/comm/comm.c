@@ -30,12 +30,6 @@ static bool launched(void) {
 static void settings_make(void) {
   suggest("OMPI_MCA_sharedfp", "^sm");
   suggest("OMPI_MCA_io", "romio321");
-  if (!launched()) {
-    suggest("OMPI_MCA_ess_singleton_isolated", "1");
-    suggest("OMPI_MCA_orte_create_session_dirs", "0");
-    suggest("OMPI_MCA_pml", "ob1");
-    suggest("OMPI_MCA_btl", "self");
-  }
   const char *neighbours = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
   if (!neighbours)
     neighbours = getenv("SLURM_NTASKS_PER_NODE");
@@ -51,13 +45,53 @@ static void end_with_launcher(void) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
+static void settings_make_alone(void) {
+  suggest("OMPI_MCA_ess_singleton_isolated", "1");
+  suggest("OMPI_MCA_orte_create_session_dirs", "0");
+  suggest("OMPI_MCA_pml", "ob1");
+  suggest("OMPI_MCA_btl", "self");
+}
+
+static char **environment_copy(void) {
+  int count = 0;
+  while (environ[count])
+    count++;
+  char **copy = calloc((size_t)count + 1, sizeof *copy);
+  for (int i = 0; i < count && copy; i++)
+    copy[i] = strdup(environ[i]);
+  return copy;
+}
+
+/// What is right for one process is wrong for a job that it starts, and MPI_Init adds more of it.
+static void environment_restore(char **copy) {
+  clearenv();
+  for (int i = 0; copy && copy[i]; i++) {
+    char *equals = strchr(copy[i], '=');
+    if (equals) {
+      *equals = 0;
+      setenv(copy[i], equals + 1, 1);
+    }
+    free(copy[i]);
+  }
+  free(copy);
+}
+
+static void start(int *argc, char ***argv) {
+  int granted;
+  char **before = launched() ? NULL : environment_copy();
+  if (before)
+    settings_make_alone();
+  MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &granted);
+  REQUIRE(granted >= MPI_THREAD_FUNNELED, "this MPI does not allow threads at all");
+  if (before)
+    environment_restore(before);
+}
+
 void comm_init(Comm *comm, int *argc, char ***argv) {
   settings_make();
   end_with_launcher();
   signal(SIGXFSZ, SIG_IGN); // a file too long for the user's limit is an error like a full disk, not our death
-  int granted;
-  MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &granted);
-  REQUIRE(granted >= MPI_THREAD_FUNNELED, "this MPI does not allow threads at all");
+  start(argc, argv);
   MPI_Comm_dup(MPI_COMM_WORLD, &comm->world);
   MPI_Comm_rank(comm->world, &comm->rank);
   MPI_Comm_size(comm->world, &comm->ranks);
