@@ -6,10 +6,10 @@
 typedef enum TensorType { TENSOR_FLOAT, TENSOR_DOUBLE, TENSOR_INT64, TENSOR_UINT8 } TensorType;
 
 typedef struct NamedTensor {
-  char path[160];      // "/gradients/encoders/image/0/weight"; groups are made as needed
+  char path[160]; // "/gradients/encoders/image/0/weight"; groups are made as needed
   TensorType type;
   int dimensions, dim[4];
-  const void *data;    // borrowed, row-major
+  const void *data; // borrowed, row-major
 } NamedTensor;
 
 /// EXIT_CANNOT_CREATE or EXIT_IO with the file's name.

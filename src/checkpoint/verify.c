@@ -142,7 +142,7 @@ static Status verify_all(const CheckpointTensor *tensor, int tensors, DriverFile
   return status;
 }
 
-/// In the child: nothing of MPI, no exit handlers, no core file, no last words, and an end when the parent ends or time is up.
+/// In the child: nothing of MPI, no exit handlers, no core file, no last words, and an end with the parent or in time.
 static _Noreturn void child(const CheckpointTensor *tensor, int tensors, DriverFile *on, int report) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   setrlimit(RLIMIT_CORE, &(struct rlimit){0});
