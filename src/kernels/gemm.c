@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "kernels/tile.h"
 
+#include <limits.h>
 #include <omp.h>
 #include <string.h>
 
@@ -17,7 +18,6 @@ enum {
   NARROW_FLOATS = 1 << 16, // the narrow one: together less than half a second-level cache of today
   DEPTH = 512,             // a longer k is cut where c is cheap to come back to,
   DEPTH_TURNED = 2048,     // and where it is not
-  FEW_ROWS = 16,           // so few rows read the wide factor where it lies
   PACK_ROWS = 16
 };
 
@@ -72,8 +72,8 @@ static void transpose(float *to, ptrdiff_t to_row, const float *from, ptrdiff_t 
 
 static int ceiling(int a, int b) { return (a + b - 1) / b; }
 
-/// Where part i of `count` things in `parts` nearly equal parts begins.
-static int part_begin(int i, int count, int parts) { return (int)((long long)i * count / parts); }
+/// Where part i of `count` things in `parts` nearly equal parts begins; the first is the largest.
+static int part_begin(int i, int count, int parts) { return (int)(((long long)i * count + parts - 1) / parts); }
 
 /// Panel q of a block of columns [begin, end) cut into `panels` panels of nearly equally many vectors.
 typedef struct Panel {
@@ -129,67 +129,77 @@ static void pack_narrow(const Product *p, int first, int end, int groups, int de
     }
 }
 
-static void run_tile(const TileSet *set, const Product *p, Tile *tile, int i, int j, int rows, int vectors, int order) {
+static void run_tile(TileFunction run, const Product *p, Tile *tile, int i, int j, int rows) {
   float *c = p->c + i * p->c_row + j * p->c_column;
   if (p->c_column == 1) {
     tile->c = c;
     tile->ldc = p->c_row;
-    set->tile[order][rows - 1][vectors - 1](tile);
+    run(tile);
     return;
   }
   tile->c = scratch.tile;
   tile->ldc = TILE_VECTORS * TILE_WIDTH;
   if (tile->from_c)
     transpose(tile->c, tile->ldc, c, p->c_column, tile->columns, rows);
-  set->tile[order][rows - 1][vectors - 1](tile);
+  run(tile);
   transpose(c, p->c_column, tile->c, tile->ldc, rows, tile->columns);
 }
 
-/// The tile of c that comes after (i, panel): asked for while this one runs.
-static Ahead ahead_of_c(const Product *p, const float *c, int vectors) {
-  if (p->c_column == 1)
-    return (Ahead){c, p->c_row, AHEAD_STEPS, vectors};
-  return (Ahead){c, p->c_column, AHEAD_LINES * p->c_column, AHEAD_STEPS * vectors / AHEAD_LINES};
-}
+/// The wide factor is read where it lies, or packed, or the first group of rows packs it on its way.
+typedef enum Wide { WIDE_LIES, WIDE_PACKED, WIDE_PACKS } Wide;
 
-/// The rows of the narrow factor that come next, read where they lie; every tile asks for some, at most `times` times.
-static Ahead take_ahead(Ahead *rows, int times) {
-  Ahead taken = *rows;
-  taken.times = times < rows->times ? times : rows->times;
-  rows->at += taken.times * rows->leap;
-  rows->times -= taken.times;
-  return taken;
+/// What a tile asks for ahead: the tile of c that comes next, at `c`, and some of the rows of the narrow factor that the next
+/// group will read where they lie.
+static void look_ahead(Tile *tile, const Product *p, const float *c, int rows, int depth, Ahead *next_rows) {
+  Ahead *ahead = tile->ahead;
+  int room = depth / AHEAD_STEPS;
+  if (p->c_column != 1) {
+    *ahead++ = (Ahead){c, p->c_column, tile->columns};
+    room -= tile->columns;
+  } else
+    for (int j = 0; j < tile->columns; j += AHEAD_LINE, room -= rows)
+      *ahead++ = (Ahead){c + j, p->c_row, rows};
+  const int taken = room < next_rows->times ? room : next_rows->times;
+  if (taken > 0) {
+    *ahead++ = (Ahead){next_rows->at, AHEAD_LINE, taken};
+    next_rows->at += taken * AHEAD_LINE;
+    next_rows->times -= taken;
+  }
+  *ahead = (Ahead){tile->b, 0, INT_MAX};
 }
 
 /// One group of rows times all panels of a block.
 static void run_group(const TileSet *set, const Product *p, Tile *tile, int i, int rows, int begin, int end, int panels,
-                      int depth, bool packed) {
-  const bool by_column = p->narrow_step != 1;
-  const int breaths = depth / AHEAD_STEPS;
-  Ahead next_rows = {p->narrow + (i + rows) * p->narrow_row, p->narrow_row, AHEAD_STEPS,
-                     by_column || i + rows == p->rows ? 0 : breaths};
+                      int depth, Wide wide) {
+  const bool sliced = p->slices > 0, more_rows = !sliced && i + rows < p->rows;
+  Ahead next_rows = {.at = p->narrow + (i + rows) * p->narrow_row,
+                     .times = more_rows ? (int)(rows * p->narrow_row / AHEAD_LINE) : 0};
   for (int q = 0; q < panels; q++) {
     const Panel panel = panel_at(set, begin, end, q, panels);
     const bool more = q + 1 < panels;
     const int next_row = more ? i : i + rows, next_column = more ? panel.column + panel.columns : begin;
     tile->columns = panel.columns;
-    tile->b = packed ? scratch.wide + panel.place * depth : p->wide + panel.column;
-    tile->b_step = packed ? panel.vectors * set->width : p->wide_step;
-    tile->ahead[0] = ahead_of_c(p, p->c + next_row * p->c_row + next_column * p->c_column, panel.vectors);
-    tile->ahead[1] = take_ahead(&next_rows, breaths - tile->ahead[0].times);
-    run_tile(set, p, tile, i, panel.column, rows, panel.vectors, by_column);
+    tile->packed = scratch.wide + panel.place * depth;
+    tile->b = wide == WIDE_PACKED ? tile->packed : p->wide + panel.column;
+    tile->b_step = wide == WIDE_PACKED ? panel.vectors * set->width : p->wide_step;
+    look_ahead(tile, p, p->c + next_row * p->c_row + next_column * p->c_column, rows, depth, &next_rows);
+    const TileFunction run =
+        wide == WIDE_PACKS ? set->packing[sliced][panel.vectors - 1] : set->tile[sliced][rows - 1][panel.vectors - 1];
+    run_tile(run, p, tile, i, panel.column, rows);
   }
 }
 
 /// Columns [begin, end) of the product, which are at most as many vectors as the scratch holds, or lie unpacked.
 static void run_block(const TileSet *set, const Product *p, int begin, int end, int depth, bool packed) {
   const int panels = ceiling(ceiling(end - begin, set->width), set->vectors), groups = ceiling(p->rows, set->rows);
-  if (packed)
+  const bool packs = p->wide_column == 1 && part_begin(1, p->rows, groups) == set->rows;
+  Wide wide = !packed ? WIDE_LIES : packs ? WIDE_PACKS : WIDE_PACKED;
+  if (wide == WIDE_PACKED)
     pack_block(set, p, begin, end, panels, depth);
   // The narrow factor is read along k. Where that is across its rows, groups that are used by several panels are
   // packed.
   const int room = NARROW_FLOATS / set->rows / (depth ? depth : 1);
-  const bool gather = p->narrow_step != 1 && panels > 1 && room > 0;
+  const bool gather = p->slices > 0 && panels > 1 && room > 0;
   for (int g = 0; g < groups; g++) {
     const int i = part_begin(g, p->rows, groups), rows = part_begin(g + 1, p->rows, groups) - i;
     Tile tile = {.a = p->narrow + i * p->narrow_row,
@@ -204,15 +214,18 @@ static void run_block(const TileSet *set, const Product *p, int begin, int end, 
       tile.a = scratch.narrow + (size_t)(i - part_begin(g - g % room, p->rows, groups)) * depth;
       tile.a_step = rows;
     }
-    run_group(set, p, &tile, i, rows, begin, end, panels, depth, packed);
+    run_group(set, p, &tile, i, rows, begin, end, panels, depth, wide);
+    wide = wide == WIDE_PACKS ? WIDE_PACKED : wide;
   }
 }
 
-/// All of the product for one piece of k. Packing the wide factor pays when several groups of rows use it; one that
-/// lies across cannot do without.
+/// All of the product for one piece of k. A wide factor that lies along is packed if there are full groups of rows, the
+/// first of which does it on its way; one that lies across cannot do without.
 static void run_piece(const TileSet *set, const Product *p, int depth) {
-  const int budget = PACK_FLOATS / set->width / (depth ? depth : 1), vectors = ceiling(p->columns, set->width);
-  if (p->wide_column != 1 || (budget >= set->vectors && p->rows > FEW_ROWS)) {
+  const int budget = PACK_FLOATS / set->width / (depth ? depth : 1), vectors = ceiling(p->columns, set->width),
+            groups = ceiling(p->rows, set->rows);
+  const bool full = part_begin(1, p->rows, groups) == set->rows;
+  if (p->wide_column != 1 || (budget >= set->vectors && (full || groups > 2))) {
     const int blocks = ceiling(vectors, budget);
     for (int b = 0; b < blocks; b++) {
       const int first = part_begin(b, vectors, blocks) * set->width,
@@ -300,10 +313,11 @@ void gemm_nn(float *c, int ldc, const float *a, int lda, const float *b, int ldb
            threads);
 }
 
-/// Cycles, roughly: fused multiply-adds on whole vectors, two at once; packing the wide factor; turning the tiles.
+/// Cycles, roughly: fused multiply-adds on whole vectors, two at once if a tile is wider than one; packing the wide
+/// factor; turning the tiles.
 static double cost_nt(const TileSet *set, int narrow, int wide, int k, bool turned) {
-  const double lanes = (double)ceiling(wide, set->width) * set->width;
-  return narrow * lanes * k / (2.0 * set->width) + 0.2 * lanes * k + (turned ? 0.3 * narrow * lanes : 0.0);
+  const double lanes = (double)ceiling(wide, set->width) * set->width, rate = wide > set->width ? 2.0 : 1.6;
+  return narrow * lanes * k / (rate * set->width) + 0.2 * lanes * k + (turned ? 0.3 * narrow * lanes : 0.0);
 }
 
 void gemm_nt(float *c, int ldc, const float *a, int lda, const float *b, int ldb, int m, int n, int k, bool accumulate,

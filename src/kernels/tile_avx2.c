@@ -47,14 +47,28 @@ static inline __attribute__((always_inline)) TARGET void transpose(float *to, in
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2)
 TILES(1)
 TILES(2)
-TILES(3) TILES(4) TILES(5) TILES(6)
+TILES(3)
+TILES(4)
+TILES(5)
+TILES(6)
+
+TILE_PACKING(1)
+TILE_PACKING(2)
 
 #define NAMES(order, rows)                                                                                             \
-  { tile_##order##_##rows##x1, tile_##order##_##rows##x2 }
+  { order##_##rows##x1, order##_##rows##x2 }
 #define TABLE(order)                                                                                                   \
   { NAMES(order, 1), NAMES(order, 2), NAMES(order, 3), NAMES(order, 4), NAMES(order, 5), NAMES(order, 6) }
 
-    const TileSet tile_set_avx2 = {"avx2", WIDTH, ROWS, VECTORS, false, {TABLE(rows), TABLE(columns)}, pack, pack_transposed};
+const TileSet tile_set_avx2 = {"avx2",
+                               WIDTH,
+                               ROWS,
+                               VECTORS,
+                               false,
+                               {TABLE(chain), TABLE(slices)},
+                               {{packing_chain_1, packing_chain_2}, {packing_slices_1, packing_slices_2}},
+                               pack,
+                               pack_transposed};
 #else
 const TileSet tile_set_avx2;
 #endif

@@ -56,18 +56,34 @@ static inline __attribute__((always_inline)) TARGET void transpose(float *to, in
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
 TILES(1)
 TILES(2)
-TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8)
+TILES(3)
+TILES(4)
+TILES(5)
+TILES(6)
+TILES(7)
+TILES(8)
+
+TILE_PACKING(1)
+TILE_PACKING(2) TILE_PACKING(3)
 
 #define NAMES(order, rows)                                                                                             \
-  { tile_##order##_##rows##x1, tile_##order##_##rows##x2, tile_##order##_##rows##x3 }
+  { order##_##rows##x1, order##_##rows##x2, order##_##rows##x3 }
 #define TABLE(order)                                                                                                   \
   {                                                                                                                    \
     NAMES(order, 1), NAMES(order, 2), NAMES(order, 3), NAMES(order, 4), NAMES(order, 5), NAMES(order, 6),              \
         NAMES(order, 7), NAMES(order, 8)                                                                               \
   }
 
-    const TileSet tile_set_avx512 = {"avx512", WIDTH,          ROWS, VECTORS, false, {TABLE(rows), TABLE(columns)},
-                                     pack,     pack_transposed};
+    const TileSet tile_set_avx512 = {
+        "avx512",
+        WIDTH,
+        ROWS,
+        VECTORS,
+        false,
+        {TABLE(chain), TABLE(slices)},
+        {{packing_chain_1, packing_chain_2, packing_chain_3}, {packing_slices_1, packing_slices_2, packing_slices_3}},
+        pack,
+        pack_transposed};
 #else
 const TileSet tile_set_avx512;
 #endif

@@ -5,85 +5,156 @@
 #include "kernels/tile.h"
 #include "kernels/tree.h"
 
+#include <limits.h>
+
 #define EACH_ROW _Pragma("GCC unroll 8") for (int i = 0; i < rows; i++)
 #define EACH_VECTOR _Pragma("GCC unroll 3") for (int j = 0; j < vectors; j++)
+#define TWICE _Pragma("GCC unroll 2") for (int l = 0; l < AHEAD_STEPS; l++)
+/// Keeps the compiler from loading ahead of its turn: every register is taken.
+#define STAY __asm__ volatile("" ::: "memory")
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
-INLINE void look_ahead(Ahead *now, const Ahead *end, int *next) {
-  if (now->times == 0 && *next < AHEADS)
-    *now = end[(*next)++];
-  if (now->times == 0)
-    return;
-  for (int i = 0; i < AHEAD_LINES; i++)
-    __builtin_prefetch(now->at + i * now->step, 0, 2);
-  now->at += now->leap;
-  now->times--;
+enum { PACK_AHEAD = 8 };
+
+/// Where the tile stands on its way along k.
+typedef struct Walk {
+  const float *a, *b;
+  float *packed;
+  const float *at; // what is asked for ahead
+  ptrdiff_t at_step;
+  int times;
+  const Ahead *next;
+} Walk;
+
+INLINE Walk walk_begin(const Tile *tile) {
+  return (Walk){tile->a,        tile->b, tile->packed, tile->ahead[0].at, tile->ahead[0].step, tile->ahead[0].times,
+                tile->ahead + 1};
 }
 
-/// sum += a(:, l) b(l, :) for l < k.
-INLINE void chain(Vector sum[ROWS][VECTORS], const float *a, const float *b, const Tile *tile, int k, int last,
-                  const int rows, const int vectors, const bool by_column, Ahead *now, int *next) {
-  const ptrdiff_t a_row = by_column ? 1 : tile->a_row, a_step = by_column ? tile->a_step : 1, b_step = tile->b_step;
-  while (k > 0) {
-    look_ahead(now, tile->ahead, next);
-    for (int l = k < AHEAD_STEPS ? k : AHEAD_STEPS; l > 0; l--, a += a_step, b += b_step) {
-      Vector right[VECTORS];
-      EACH_VECTOR right[j] = v_load_b(b + j * WIDTH, j + 1 < vectors ? WIDTH : last);
-      EACH_ROW {
-        const Vector left = v_set(a[i * a_row]);
-        EACH_VECTOR sum[i][j] = v_fma(left, right[j], sum[i][j]);
-      }
-    }
-    k -= AHEAD_STEPS;
+INLINE void look_ahead(Walk *walk) {
+  __builtin_prefetch(walk->at, 0, 2);
+  walk->at += walk->at_step;
+  if (--walk->times == 0) {
+    walk->at = walk->next->at;
+    walk->at_step = walk->next->step;
+    walk->times = walk->next->times;
+    walk->next += walk->times != INT_MAX;
   }
 }
 
-/// One slice after the other; a plain product is a single slice. The partial sums of the tree are a stack, the topmost in
-/// registers. The "+0" of every leaf only turns -0 into +0, and so does one at the end: no other bit depends on the sign of a
-/// zero underway.
-INLINE void run(const Tile *tile, const int rows, const int vectors, const bool by_column) {
+/// sum += a(:, l) b(l, :) for one l; packing: on the way, b is packed.
+INLINE void step(Vector sum[ROWS][VECTORS], const float *a, ptrdiff_t a_row, const float *b, ptrdiff_t b_step,
+                 float *packed, int last, const int rows, const int vectors, const bool packing) {
+  Vector right[VECTORS];
+  EACH_VECTOR {
+    if (packing) {
+      __builtin_prefetch(b + PACK_AHEAD * b_step + j * WIDTH);
+      right[j] = j + 1 < vectors ? v_load(b + j * WIDTH) : v_load_some(b + j * WIDTH, v_mask(last));
+      v_store(packed + j * WIDTH, right[j]);
+    } else
+      right[j] = v_load_b(b + j * WIDTH, j + 1 < vectors ? WIDTH : last);
+  }
+  EACH_ROW {
+    const Vector left = v_set(a[i * a_row]);
+    EACH_VECTOR sum[i][j] = v_fma(left, right[j], sum[i][j]);
+  }
+  STAY;
+}
+
+INLINE void store(const Tile *tile, Vector sum[ROWS][VECTORS], Mask mask, const int rows, const int vectors) {
+  EACH_ROW EACH_VECTOR {
+    float *to = tile->c + i * tile->ldc + j * WIDTH;
+    if (j + 1 < vectors)
+      v_store(to, sum[i][j]);
+    else
+      v_store_some(to, mask, sum[i][j]);
+  }
+}
+
+/// A plain product: one chain.
+INLINE void run_chain(const Tile *tile, const int rows, const int vectors, const bool packing) {
+  const int last = tile->columns - (vectors - 1) * WIDTH;
+  const Mask mask = v_mask(last);
+  const ptrdiff_t a_row = tile->a_row, b_step = tile->b_step, packed_step = packing ? vectors * WIDTH : 0;
+  Walk walk = walk_begin(tile);
+  Vector sum[ROWS][VECTORS];
+  EACH_ROW EACH_VECTOR sum[i][j] = v_zero();
+  if (tile->from_c)
+    EACH_ROW EACH_VECTOR {
+      const float *from = tile->c + i * tile->ldc + j * WIDTH;
+      sum[i][j] = j + 1 < vectors ? v_load(from) : v_load_some(from, mask);
+    }
+  int k = tile->row[1] - tile->row[0];
+  for (; k >= AHEAD_STEPS; k -= AHEAD_STEPS) {
+    look_ahead(&walk);
+    TWICE {
+      step(sum, walk.a++, a_row, walk.b, b_step, walk.packed, last, rows, vectors, packing);
+      walk.b += b_step;
+      walk.packed += packed_step;
+    }
+  }
+  if (k > 0)
+    step(sum, walk.a, a_row, walk.b, b_step, walk.packed, last, rows, vectors, packing);
+  store(tile, sum, mask, rows, vectors);
+}
+
+/// Leaf s is complete: takes it up into the tree. Before it stand partial sums of 2^level leaves where s
+/// has a 1; those at its end are folded. The "+0" of every leaf only turns -0 into +0, and so does one at the end: no other
+/// bit depends on the sign of a zero underway.
+INLINE void take_leaf(const Tile *tile, Vector stack[TREE_DEPTH - 1][ROWS * VECTORS], Vector sum[ROWS][VECTORS], int s,
+                      Mask mask, const int rows, const int vectors) {
+  int level = 0;
+  for (; s >> level & 1; level++)
+    EACH_ROW EACH_VECTOR sum[i][j] = v_add(stack[level][i * vectors + j], sum[i][j]);
+  if (s + 1 < tile->slices) {
+    EACH_ROW EACH_VECTOR stack[level][i * vectors + j] = sum[i][j];
+    return;
+  }
+  for (; s >> level; level++)
+    if (s >> level & 1)
+      EACH_ROW EACH_VECTOR sum[i][j] = v_add(stack[level][i * vectors + j], sum[i][j]);
+  const Vector zero = v_zero();
+  EACH_ROW EACH_VECTOR sum[i][j] = v_add(sum[i][j], zero);
+  store(tile, sum, mask, rows, vectors);
+}
+
+/// A product over slices, with a by columns.
+INLINE void run_slices(const Tile *tile, const int rows, const int vectors, const bool packing) {
   Vector stack[TREE_DEPTH - 1][ROWS * VECTORS];
   const int last = tile->columns - (vectors - 1) * WIDTH;
   const Mask mask = v_mask(last);
-  const int slices = tile->slices > 0 ? tile->slices : 1;
-  float *const c = tile->c;
-  const ptrdiff_t ldc = tile->ldc;
-  Ahead now = tile->ahead[0];
-  int next = 1;
-  for (int s = 0, top = 0; s < slices; s++, top++) {
+  const ptrdiff_t a_step = tile->a_step, b_step = tile->b_step, packed_step = packing ? vectors * WIDTH : 0;
+  Walk walk = walk_begin(tile);
+  for (int s = 0; s < tile->slices; s++) {
     Vector sum[ROWS][VECTORS];
     EACH_ROW EACH_VECTOR sum[i][j] = v_zero();
-    if (tile->from_c)
-      EACH_ROW EACH_VECTOR {
-        const float *from = c + i * ldc + j * WIDTH;
-        sum[i][j] = j + 1 < vectors ? v_load(from) : v_load_some(from, mask);
+    int k = tile->row[s + 1] - tile->row[s];
+    for (; k >= AHEAD_STEPS; k -= AHEAD_STEPS) {
+      look_ahead(&walk);
+      TWICE {
+        step(sum, walk.a, 1, walk.b, b_step, walk.packed, last, rows, vectors, packing);
+        walk.a += a_step;
+        walk.b += b_step;
+        walk.packed += packed_step;
       }
-    const int skip = tile->row[s] - tile->row[0];
-    chain(sum, tile->a + skip * (by_column ? tile->a_step : 1), tile->b + skip * tile->b_step, tile,
-          tile->row[s + 1] - tile->row[s], last, rows, vectors, by_column, &now, &next);
-    for (int folds = tree_folds(s, slices, top + 1); folds > 0; folds--) {
-      top--;
-      EACH_ROW EACH_VECTOR sum[i][j] = v_add(stack[top][i * vectors + j], sum[i][j]);
     }
-    if (s + 1 < slices) {
-      EACH_ROW EACH_VECTOR stack[top][i * vectors + j] = sum[i][j];
-      continue;
+    if (k > 0) {
+      step(sum, walk.a, 1, walk.b, b_step, walk.packed, last, rows, vectors, packing);
+      walk.a += a_step;
+      walk.b += b_step;
+      walk.packed += packed_step;
     }
-    if (tile->slices)
-      EACH_ROW EACH_VECTOR sum[i][j] = v_add(sum[i][j], v_zero());
-    EACH_ROW EACH_VECTOR {
-      float *to = c + i * ldc + j * WIDTH;
-      if (j + 1 < vectors)
-        v_store(to, sum[i][j]);
-      else
-        v_store_some(to, mask, sum[i][j]);
-    }
+    take_leaf(tile, stack, sum, s, mask, rows, vectors);
   }
 }
 
 #define TILE(rows, vectors)                                                                                            \
-  static TARGET void tile_rows_##rows##x##vectors(const Tile *tile) { run(tile, rows, vectors, false); }               \
-  static TARGET void tile_columns_##rows##x##vectors(const Tile *tile) { run(tile, rows, vectors, true); }
+  static TARGET void chain_##rows##x##vectors(const Tile *tile) { run_chain(tile, rows, vectors, false); }             \
+  static TARGET void slices_##rows##x##vectors(const Tile *tile) { run_slices(tile, rows, vectors, false); }
+
+#define TILE_PACKING(vectors)                                                                                          \
+  static TARGET void packing_chain_##vectors(const Tile *tile) { run_chain(tile, ROWS, vectors, true); }               \
+  static TARGET void packing_slices_##vectors(const Tile *tile) { run_slices(tile, ROWS, vectors, true); }
 
 INLINE void pack_vectors(float *to, const float *from, ptrdiff_t step, int k, Mask mask, const int vectors) {
   for (int l = 0; l < k; l++, from += step, to += vectors * WIDTH)
