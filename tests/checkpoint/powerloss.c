@@ -306,7 +306,7 @@ int main(int argc, char **argv) {
   CHECK(mkdtemp(dir), "no directory");
   snprintf(command, sizeof command,
            "cc -O1 -shared -fPIC '%s/shim/fault.c' -o %s/fault.so -ldl && "
-           "mpirun -np 2 -x LD_PRELOAD=%s/fault.so %s job %s %s/journal",
+           "mpirun -np 2 -x LD_PRELOAD=%s/fault.so '%s' job %s %s/journal",
            source, dir, dir, self, dir, dir);
   CHECK(system(command) == 0, "no journal");
   Comm comm;

@@ -30,7 +30,7 @@ int main(int argc, char **argv) {
   CHECK(variables() <= before + (again ? 0 : 2), "%d variables became %d", before, variables());
   char self[1024] = {0}, command[1200];
   CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0, "who am I");
-  snprintf(command, sizeof command, "mpirun -np 3 %s 3 && %s 1", self, self);
+  snprintf(command, sizeof command, "mpirun -np 3 '%s' 3 && '%s' 1", self, self);
   CHECK(system(command) == 0, "a job from within");
   comm_finalize(&comm);
   return 0;
