@@ -165,30 +165,40 @@ class Network:
         """{name: mean loss, or share of right answers}, and the objective whose gradient the step descends. keep [rows, modalities]."""
         config, method = self.config, self.config["method"]
         ebr = method["type"] == "ebr"
-        if method["type"] == "kd" or float(method["reconstruction"]["weight"]) or float(method["latent_task"]["weight"]):
-            raise SystemExit("the oracle knows vanilla and ebr without optional terms")
+        if method["type"] not in ("vanilla", "ebr"):
+            raise SystemExit("the oracle knows vanilla and ebr")
         losses, objective, z, mask = {}, 0, [], []
+        outputs, labels = 1 if data.binary else data.classes, torch.from_numpy(data.labels[samples])
         semantic, adversarial, reversed_weight = adversarial_weights(method, progress)
         for i, name in enumerate(data.names):
             shown = torch.from_numpy(keep[:, i])
             u = self.encoder(name, data.rows(name, samples[keep[:, i]]).to(self.dtype))
             if ebr:
-                widths = [*method["factor"], method["latent"]]
-                latent = self.relu_stack(u, widths, f"factor/{name}")
-                judged = self.relu_stack(Reversal.apply(latent, reversed_weight), [*method["discriminator"], len(data.names)],
-                                         "discriminator")
-                loss = F.cross_entropy(judged, torch.full((len(u),), i)) if len(u) else judged.sum()
-                losses[f"discriminator/{name}"] = loss
-                objective = objective + adversarial * loss
-                u = self.relu_stack(latent, [*method["inverse"], u.shape[1]], f"inverse/{name}")
+                latent = self.relu_stack(u, [*method["factor"], method["latent"]], f"factor/{name}")
+                added, u = self.reallocate(data, i, u, latent, labels[shown], outputs, reversed_weight)
+                losses.update({f"{kind}/{name}": loss for kind, loss in added.items()})
+                objective = objective + adversarial * added["discriminator"]
+                objective = objective + sum(float(method[kind]["weight"]) * loss for kind, loss in added.items() if kind != "discriminator")
             full = torch.zeros(len(samples), u.shape[1], dtype=u.dtype).index_put((shown.nonzero()[:, 0],), u)
             mask.append(shown[:, None].to(u.dtype))
             z.append(self.fill(name, full, mask[-1]))
-        logits, label = self.head(z, mask, 1 if data.binary else data.classes), torch.from_numpy(data.labels[samples])
-        losses["semantic"] = loss = self.semantic(logits, label, data)
+        logits = self.head(z, mask, outputs)
+        losses["semantic"] = loss = self.semantic(logits, labels, data)
         predicted = (logits[:, 0] > 0).long() if data.binary else logits.argmax(1)
-        losses["correct"] = (predicted == label)[label >= 0].to(self.dtype).mean()
+        losses["correct"] = (predicted == labels)[labels >= 0].to(self.dtype).mean()
         return losses, objective + semantic * loss
+
+    def reallocate(self, data, i, u, latent, labels, outputs, reversed_weight):
+        """EBR of modality i on the rows that show it: its losses, and h^-1(latent) for the fusion."""
+        method, name = self.config["method"], data.names[i]
+        judged = self.relu_stack(Reversal.apply(latent, reversed_weight), [*method["discriminator"], len(data.names)], "discriminator")
+        losses = {"discriminator": F.cross_entropy(judged, torch.full((len(u),), i)) if len(u) else judged.sum()}
+        again = self.relu_stack(latent, [*method["inverse"], u.shape[1]], f"inverse/{name}")
+        if float(method["reconstruction"]["weight"]):  # u is what is to be reached, not moved
+            losses["reconstruction"] = ((again - u.detach()) ** 2).mean() if len(u) else again.sum()
+        if float(method["latent_task"]["weight"]):
+            losses["latent_task"] = self.semantic(self.linear(latent, outputs, "latent_head"), labels, data)
+        return losses, again
 
     def semantic(self, logits, label, data):
         """Mean cross-entropy over the labelled rows, each weighing as its class does."""
@@ -196,6 +206,8 @@ class Network:
         weight = torch.from_numpy(data.class_weights() if balanced else np.ones(data.classes)).to(self.dtype)
         rows = label >= 0
         logits, label = logits[rows], label[rows]
+        if not len(label):
+            return logits.sum()
         if not data.binary:
             return F.cross_entropy(logits, label, weight)
         each = F.binary_cross_entropy_with_logits(logits[:, 0], label.to(logits.dtype), reduction="none")
