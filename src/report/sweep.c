@@ -68,6 +68,32 @@ static bool differs(const Sweep *sweep, const char *key, const char *value) {
   return false;
 }
 
+static bool same_so_far(const Sweep *sweep, const SweepRun *a, const SweepRun *b) {
+  for (int k = 0; k < sweep->keys; k++)
+    if (strcmp(value_of(a, sweep->key[k]), value_of(b, sweep->key[k])) != 0)
+      return false;
+  return true;
+}
+
+// Whether the key tells runs apart that the keys before it do not; else it only follows them.
+static bool splits(const Sweep *sweep, const char *key) {
+  for (int i = 0; i < sweep->runs; i++)
+    for (int j = 0; j < i; j++)
+      if (!sweep->run[i].status.code && !sweep->run[j].status.code &&
+          same_so_far(sweep, &sweep->run[i], &sweep->run[j]) &&
+          strcmp(value_of(&sweep->run[i], key), value_of(&sweep->run[j], key)) != 0)
+        return true;
+  return false;
+}
+
+static void add_follower(Sweep *sweep, const char *key) {
+  for (int f = 0; f < sweep->followers; f++)
+    if (!strcmp(sweep->follower[f], key))
+      return;
+  if (sweep->followers < SWEEP_KEYS)
+    sweep->follower[sweep->followers++] = text_format("%s", key);
+}
+
 static void find_keys(Sweep *sweep) {
   for (int i = 0; i < sweep->runs; i++)
     for (int s = 0; s < sweep->run[i].settings.count; s++) {
@@ -75,7 +101,9 @@ static void find_keys(Sweep *sweep) {
       if (!settings_matters(setting->key) || known_key(sweep, setting->key) ||
           !differs(sweep, setting->key, setting->value))
         continue;
-      if (sweep->keys < SWEEP_KEYS)
+      if (!splits(sweep, setting->key))
+        add_follower(sweep, setting->key);
+      else if (sweep->keys < SWEEP_KEYS)
         sweep->key[sweep->keys++] = text_format("%s", setting->key);
       else
         sweep->keys_left_out++;
@@ -197,6 +225,8 @@ static Summary over_seeds(const Sweep *sweep, int group, const Wanted *wanted) {
   Summary summary = summary_of(value, n, 0.95);
   if (n < 2)
     summary.interval = (Interval){NAN, NAN};
+  else if (wanted->score != SCORE_LOSS) // a share: what lies outside of [0, 1] is impossible
+    summary.interval = (Interval){fmax(summary.interval.low, 0), fmin(summary.interval.high, 1)};
   free(value);
   return summary;
 }
@@ -219,6 +249,8 @@ void sweep_free(Sweep *sweep) {
     free(sweep->group[g].label);
   for (int k = 0; k < sweep->keys; k++)
     free(sweep->key[k]);
+  for (int f = 0; f < sweep->followers; f++)
+    free(sweep->follower[f]);
   for (int p = 0; p < sweep->patterns; p++)
     free(sweep->pattern[p]);
   free(sweep->run);

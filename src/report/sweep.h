@@ -25,7 +25,9 @@ typedef struct Sweep {
   int runs, groups, keys, patterns;
   SweepRun *run;          // owned, by id
   SweepGroup *group;      // owned, by their values
-  char *key[SWEEP_KEYS];  // owned: the keys in which runs differ, run.seed apart; at most SWEEP_KEYS
+  char *key[SWEEP_KEYS];  // owned: the keys that tell runs apart, run.seed aside, in the order of the configuration
+  char *follower[SWEEP_KEYS]; // owned: keys that differ too, but are settled by those before them
+  int followers;
   int keys_left_out;      // more keys differ than fit: groups tell them apart no longer
   char **pattern;         // owned: names of all patterns evaluated, most modalities first
 } Sweep;
@@ -34,7 +36,8 @@ typedef struct Sweep {
 Status sweep_read(Sweep *sweep, const char *dir);
 void sweep_free(Sweep *sweep);
 
-/// Mean of a score over the seeds of a group, with the 95 % interval of the mean by Student's t; low and high are NaN below two seeds.
+/// Mean of a score over the seeds of a group, with the 95 % interval of the mean by Student's t, cut to [0, 1] where the score is a share;
+/// low and high are NaN below two seeds.
 Summary sweep_pattern(const Sweep *sweep, int group, const char *pattern, int score);
 Summary sweep_rate(const Sweep *sweep, int group, const char *withheld, double rate, int score);
 

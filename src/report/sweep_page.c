@@ -37,7 +37,13 @@ void sweep_summary(Page *page, const Sweep *sweep, const char *name) {
     page_words(page, sweep->key[k]);
     page_add(page, "</code>");
   }
-  page_add(page, "%s</p>\n", sweep->keys ? "." : "");
+  page_add(page, "%s", sweep->keys ? "." : "");
+  for (int f = 0; f < sweep->followers; f++) {
+    page_add(page, "%s<code>", f ? ", " : " With them change: ");
+    page_words(page, sweep->follower[f]);
+    page_add(page, "</code>");
+  }
+  page_add(page, "%s</p>\n", sweep->followers ? "." : "");
   if (sweep->keys_left_out)
     page_add(page, "<p>%d more keys differ and are not told apart here.</p>\n", sweep->keys_left_out);
   int unreadable = 0;
@@ -126,11 +132,16 @@ static void plot_rates(Page *page, const Sweep *sweep, const char *withheld, int
     if (key >= 0 && strcmp(sweep->group[g].value[key], value) != 0)
       continue;
     char *name = label_without(sweep, &sweep->group[g], key);
-    Line next = line_open(name, pattern->rates);
+    int room = pattern->rates + 1;
+    Line next = line_open(name, room);
+    Summary nothing = sweep_rate(sweep, g, "all", 0, score); // withheld at rate 0 all modalities are alike
+    if (strcmp(withheld, "all") != 0 && nothing.n)
+      line_add(&next, room, 0, &nothing);
     for (int r = 0; r < pattern->rates; r++) {
       Summary summary = sweep_rate(sweep, g, withheld, pattern->rate[r].rate, score);
-      if (!strcmp(pattern->rate[r].name, withheld) && summary.n)
-        line_add(&next, pattern->rates, pattern->rate[r].rate, &summary);
+      bool again = next.series.points && pattern->rate[r].rate == 0;
+      if (!strcmp(pattern->rate[r].name, withheld) && summary.n && !again)
+        line_add(&next, room, pattern->rate[r].rate, &summary);
     }
     if (next.series.points && count < LINES_MOST) {
       label[count] = name;
@@ -155,9 +166,11 @@ static void plot_rates(Page *page, const Sweep *sweep, const char *withheld, int
   free(title);
 }
 
+static bool many_groups(const Sweep *sweep, int key) { return key >= 0 && sweep->groups > 4; }
+
 // One plot, or one for every value of a swept number when the lines would be too many for one.
 static void plot_rates_of(Page *page, const Sweep *sweep, const char *withheld, int key) {
-  if (sweep->groups <= LINES_MOST || key < 0) {
+  if (!many_groups(sweep, key)) {
     plot_rates(page, sweep, withheld, -1, NULL);
     return;
   }
@@ -238,7 +251,8 @@ void sweep_plots(Page *page, const Sweep *sweep) {
     bool seen = false;
     for (int i = 0; i < r && !seen; i++)
       seen = !strcmp(rates->rate[i].name, rates->rate[r].name);
-    if (!seen) {
+    bool wanted = !many_groups(sweep, key) || !strcmp(rates->rate[r].name, "all"); // the rest is in the CSV
+    if (!seen && wanted) {
       plot_rates_of(page, sweep, rates->rate[r].name, key);
       drawn++;
     }
