@@ -1,17 +1,18 @@
-// With columns col[(ci, ky, kx), (oy, ox)] = x[ci, oy s + ky - p, ox s + kx - p] (0 in the padding) all three are products:
-//   y = w col,   dw = dy col',   and for stride 1   dx = w~ col~  with columns col~ of dy and w~[ci, (co, ky, kx)],
-// whose chains are those that the header states. Larger strides pull pixel by pixel.
-//
 // y[co, oy, ox] = sum over (ci, ky, kx) of w[co, ci, ky, kx] x[ci, oy s + ky - p, ox s + kx - p] + b[co], and its
-// adjoints.
+// adjoint dx[ci, iy, ix] = sum over (co, ky, kx) of w[co, ci, ky, kx] dy[co, (iy + p - ky) / s, (ix + p - kx) / s].
+//
+// Both are correlations over a field of padded images (conv_field.h): with all images of a strip in one row of positions,
+// sums at consecutive positions are a vector. Positions between rows and images are computed too and thrown away.
+// Where the adjoint's stride is not 1, pixels fall into s x s classes, each a correlation with taps of its own.
 #include "kernels/conv.h"
 
-#include "kernels/gemm.h"
-#include "kernels/tree.h"
+#include "kernels/conv_field.h"
+#include "kernels/conv_tile.h"
 
-#include <math.h>
 #include <omp.h>
 #include <string.h>
+
+enum { STRIP_FLOATS = 1 << 16 };
 
 int conv2d_height(const ConvShape *shape) {
   return (shape->h + 2 * shape->padding - shape->kernel) / shape->stride + 1;
@@ -19,159 +20,214 @@ int conv2d_height(const ConvShape *shape) {
 
 int conv2d_width(const ConvShape *shape) { return (shape->w + 2 * shape->padding - shape->kernel) / shape->stride + 1; }
 
-static size_t taps(const ConvShape *shape) { return (size_t)shape->ci * shape->kernel * shape->kernel; }
-static size_t positions(const ConvShape *shape) { return (size_t)conv2d_height(shape) * conv2d_width(shape); }
-static size_t rounded(size_t floats) { return (floats + 15) / 16 * 16; }
+/// sum(c, i, y, x) = chain over taps l of w(l, c) field[offset[l] + i image + y pitch + x], c < channels, y < rows,
+/// x < columns, goes to to[i to_image + c to_channel + y to_row + x to_step].
+typedef struct Correlation {
+  const Field *field;
+  const float *w; // in blocks of at most set->rows channels: [taps, channels of the block]
+  const int *offset;
+  int taps, channels, blocks, rows, columns;
+  float *to;
+  ptrdiff_t to_image, to_channel, to_row;
+  int to_step;
+  const float *b;
+  bool accumulate;
+} Correlation;
 
-// Columns of one image, forward or (stride 1) of dy for the pull-back, whichever is larger.
-static size_t column_floats(const ConvShape *shape) {
-  size_t forward = taps(shape) * positions(shape);
-  size_t back = (size_t)shape->co * shape->kernel * shape->kernel * shape->h * shape->w;
-  return rounded(forward > back ? forward : back);
+static void put(float *to, int step, const float *sum, int n, const float *b, bool accumulate) {
+  if (accumulate)
+    for (int j = 0; j < n; j++)
+      to[j * step] += sum[j];
+  else if (b)
+    for (int j = 0; j < n; j++)
+      to[j * step] = sum[j] + *b;
+  else
+    for (int j = 0; j < n; j++)
+      to[j * step] = sum[j];
 }
 
-size_t conv2d_work(const ConvShape *shape, int threads) {
-  size_t weights = rounded(shape->co * taps(shape) + (size_t)shape->co);
-  return sizeof(float) * ((size_t)threads * column_floats(shape) + (TREE_DEPTH + 1) * weights);
+/// The sums [channels, pitch] of positions q and following, as far as they are positions of an output.
+static void put_tile(const Correlation *p, const float *sum, int pitch, int q, int end, float *to, int channel,
+                     int channels) {
+  while (q < end) {
+    const int i = (int)(q / p->field->image), rest = (int)(q % p->field->image), y = rest / p->field->pitch,
+              x = rest % p->field->pitch;
+    int n = x < p->columns && y < p->rows ? p->columns - x : 0;
+    n = n < end - q ? n : end - q;
+    float *place = to + i * p->to_image + y * p->to_row + (ptrdiff_t)x * p->to_step;
+    if (n > 0)
+      for (int c = channel; c < channel + channels; c++)
+        put(place + c * p->to_channel, p->to_step, sum + (c - channel) * pitch, n, p->b ? p->b + c : NULL,
+            p->accumulate);
+    const int skip = p->field->pitch - x;
+    q += skip;
+    sum += skip;
+  }
 }
 
-// A row of `width` values x[at], x[at + stride], … of a line of `length`, 0 outside.
-static void gather_row(float *to, const float *line, int length, int at, int stride, int width) {
-  if (stride != 1) {
-    for (int j = 0; j < width; j++, at += stride)
-      to[j] = at < 0 || at >= length ? 0.0f : line[at];
+static void correlate_strip(const ConvSet *set, const Correlation *p, const float *field, float *to, int images) {
+  _Alignas(64) float sum[CONV_ROWS * CONV_VECTORS * CONV_WIDTH];
+  if (p->rows == 0 || p->columns == 0)
     return;
-  }
-  int before = at < 0 ? -at : 0, inside = at + width < length ? width : length - at;
-  before = before < width ? before : width;
-  inside = inside > before ? inside : before;
-  memset(to, 0, (size_t)before * sizeof *to);
-  if (inside > before)
-    memcpy(to + before, line + at + before, (size_t)(inside - before) * sizeof *to);
-  memset(to + inside, 0, (size_t)(width - inside) * sizeof *to);
-}
-
-// col[(c, ky, kx), (oy, ox)] = x[c, oy s + ky - p, ox s + kx - p]; flip: ky, kx counted from the other end.
-static void columns(float *col, const float *x, int channels, int h, int w, int k, int s, int p, int oh, int ow,
-                    bool flip) {
-  for (int c = 0; c < channels; c++)
-    for (int ky = 0; ky < k; ky++)
-      for (int kx = 0; kx < k; kx++)
-        for (int oy = 0; oy < oh; oy++, col += ow) {
-          int y = oy * s + (flip ? k - 1 - ky : ky) - p;
-          if (y < 0 || y >= h)
-            memset(col, 0, (size_t)ow * sizeof *col);
-          else
-            gather_row(col, x + ((size_t)c * h + y) * w, w, (flip ? k - 1 - kx : kx) - p, s, ow);
-        }
-}
-
-static void input_columns(float *col, const float *x, const ConvShape *shape) {
-  columns(col, x, shape->ci, shape->h, shape->w, shape->kernel, shape->stride, shape->padding, conv2d_height(shape),
-          conv2d_width(shape), false);
-}
-
-void conv2d_forward(float *y, const float *x, const float *w, const float *b, const ConvShape *shape, int n, void *work,
-                    int threads) {
-  const int e = (int)taps(shape), area = (int)positions(shape);
-  const size_t in = (size_t)shape->ci * shape->h * shape->w, out = (size_t)shape->co * area;
-#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
-  for (int i = 0; i < n; i++) {
-    float *col = (float *)work + (size_t)omp_get_thread_num() * column_floats(shape), *yi = y + (size_t)i * out;
-    input_columns(col, x + (size_t)i * in, shape);
-    gemm_nn(yi, area, w, e, col, area, shape->co, area, e, false, 1);
-    for (int co = 0; b && co < shape->co; co++)
-      for (int j = 0; j < area; j++)
-        yi[(size_t)co * area + j] += b[co];
+  const int end = (int)((images - 1) * p->field->image) + (p->rows - 1) * p->field->pitch + p->columns;
+  for (int q = 0; q < end; q += set->vectors * set->width) {
+    const int left = conv_ceiling(end - q, set->width), vectors = left < set->vectors ? left : set->vectors,
+              pitch = vectors * set->width;
+    for (int b = 0; b < p->blocks; b++) {
+      const int c = conv_part(b, p->channels, p->blocks), channels = conv_part(b + 1, p->channels, p->blocks) - c;
+      set->correlate[channels - 1][vectors - 1](sum, p->w + (size_t)c * p->taps, field + q, p->offset, p->taps);
+      put_tile(p, sum, pitch, q, q + pitch < end ? q + pitch : end, to, c, channels);
+    }
   }
 }
 
-static float pixel(const float *plane, int h, int w, int y, int x) {
-  return y < 0 || y >= h || x < 0 || x >= w ? 0.0f : plane[(size_t)y * w + x];
+/// All correlations over images of x: strips of them are shared among threads, each with a field of its own.
+static void correlate(const Correlation *p, int count, const float *x, int n, ConvWork *work, int threads) {
+  const ConvSet *set = conv_set();
+  const Field *field = p->field;
+  const int share = conv_ceiling(n, threads), images = field->images < share ? field->images : share;
+  float *fields = conv_take(work, threads * field->size * sizeof *fields);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+  {
+    float *mine = fields + omp_get_thread_num() * field->size;
+    memset(mine, 0, field->size * sizeof *mine);
+#pragma omp for schedule(static)
+    for (int first = 0; first < n; first += images) {
+      const int some = n - first < images ? n - first : images;
+      for (int i = 0; i < some; i++)
+        for (int c = 0; c < field->channels; c++)
+          field_set(field, mine, i, x, first + i, c);
+      for (int j = 0; j < count; j++)
+        correlate_strip(set, &p[j], mine, p[j].to + first * p[j].to_image, some);
+    }
+  }
 }
 
-static float pull_pixel(const float *dy, const float *w, const ConvShape *shape, int ci, int iy, int ix) {
-  const int oh = conv2d_height(shape), ow = conv2d_width(shape), k = shape->kernel, s = shape->stride,
-            p = shape->padding;
-  float sum = 0.0f;
-  for (int co = 0; co < shape->co; co++)
-    for (int ky = 0; ky < k; ky++)
-      for (int kx = 0; kx < k; kx++) {
-        int ty = iy + p - ky, tx = ix + p - kx;
-        if (ty % s == 0 && tx % s == 0)
-          sum = fmaf(w[(((size_t)co * shape->ci + ci) * k + ky) * k + kx],
-                     pixel(dy + (size_t)co * oh * ow, oh, ow, ty / s, tx / s), sum);
-      }
-  return sum;
+/// w(l, c) for l = (outer, ky, kx), ky = y, y + s, …, kx = x, x + s, …, in blocks of channels.
+static void pack_weights(const Correlation *p, float *to, const float *w, ptrdiff_t outer_step, ptrdiff_t channel_step,
+                         int outers, int kernel, int y, int x, int stride) {
+  for (int b = 0; b < p->blocks; b++) {
+    const int begin = conv_part(b, p->channels, p->blocks), end = conv_part(b + 1, p->channels, p->blocks);
+    for (int outer = 0; outer < outers; outer++)
+      for (int ky = y; ky < kernel; ky += stride)
+        for (int kx = x; kx < kernel; kx += stride)
+          for (int c = begin; c < end; c++)
+            *to++ = w[outer * outer_step + c * channel_step + ky * kernel + kx];
+  }
 }
 
-static void pull_image(float *dx, const float *dy, const float *w, const ConvShape *shape, bool accumulate) {
-  for (int ci = 0; ci < shape->ci; ci++)
-    for (int iy = 0; iy < shape->h; iy++)
-      for (int ix = 0; ix < shape->w; ix++, dx++) {
-        float sum = pull_pixel(dy, w, shape, ci, iy, ix);
-        *dx = accumulate ? *dx + sum : sum;
-      }
+void conv2d_forward(float *y, const float *x, const float *w, const float *b, const ConvShape *shape, int n,
+                    void *scratch, int threads) {
+  const int oh = conv2d_height(shape), ow = conv2d_width(shape), k = shape->kernel, taps = shape->ci * k * k;
+  if (n == 0 || shape->co == 0)
+    return;
+  const Field field = field_of_input(shape, STRIP_FLOATS);
+  ConvWork work = {.at = scratch};
+  int *offset = conv_take(&work, (size_t)taps * sizeof *offset);
+  float *packed = conv_take(&work, (size_t)taps * shape->co * sizeof *packed);
+  for (int l = 0; l < taps; l++)
+    offset[l] = field_tap(&field, l / (k * k), l / k % k, l % k);
+  const Correlation all = {.field = &field,
+                           .w = packed,
+                           .offset = offset,
+                           .taps = taps,
+                           .channels = shape->co,
+                           .blocks = conv_ceiling(shape->co, conv_set()->rows),
+                           .rows = oh,
+                           .columns = ow,
+                           .to = y,
+                           .to_image = (ptrdiff_t)shape->co * oh * ow,
+                           .to_channel = (ptrdiff_t)oh * ow,
+                           .to_row = ow,
+                           .to_step = 1,
+                           .b = b};
+  pack_weights(&all, packed, w, k * k, taps, shape->ci, k, 0, 0, 1);
+  correlate(&all, 1, x, n, &work, threads);
+}
+
+/// Pixels first, first + s, … of `size` along one axis are reached by taps a, a + s, … of the kernel, m-th of them at
+/// output position of pixel t: t + shift - m.
+typedef struct PixelClass {
+  int first, pixels, shift, taps;
+} PixelClass;
+
+static PixelClass pixel_class(const ConvShape *shape, int size, int a) {
+  const int s = shape->stride, p = shape->padding, first = ((a - p) % s + s) % s;
+  return (PixelClass){.first = first,
+                      .pixels = first < size ? (size - 1 - first) / s + 1 : 0,
+                      .shift = (first + p - a) / s,
+                      .taps = a < shape->kernel ? (shape->kernel - 1 - a) / s + 1 : 0};
+}
+
+static Field field_of_output(const ConvShape *shape, size_t room) {
+  const int oh = conv2d_height(shape), ow = conv2d_width(shape);
+  Margin margin = {0};
+  for (int a = 0; a < shape->stride; a++) {
+    const PixelClass y = pixel_class(shape, shape->h, a), x = pixel_class(shape, shape->w, a);
+    margin.before = conv_most(margin.before, conv_most(y.taps - 1 - y.shift, x.taps - 1 - x.shift));
+    margin.below = conv_most(margin.below, y.pixels + y.shift - oh);
+    margin.right = conv_most(margin.right, x.pixels + x.shift - ow);
+    margin.rows = conv_most(margin.rows, y.pixels);
+    margin.columns = conv_most(margin.columns, x.pixels);
+  }
+  return field_make(shape->co, oh, ow, 1, margin, room);
+}
+
+/// The correlation of class (a, c) and its taps, packed at `offset` and `packed`.
+static Correlation pull_class(const Field *field, const float *w, const ConvShape *shape, int a, int c, int *offset,
+                              float *packed) {
+  const PixelClass y = pixel_class(shape, shape->h, a), x = pixel_class(shape, shape->w, c);
+  const int k = shape->kernel, s = shape->stride;
+  for (int co = 0, l = 0; co < shape->co; co++)
+    for (int my = 0; my < y.taps; my++)
+      for (int mx = 0; mx < x.taps; mx++)
+        offset[l++] = field_tap(field, co, y.shift + field->before - my, x.shift + field->before - mx);
+  Correlation some = {.field = field,
+                      .w = packed,
+                      .offset = offset,
+                      .taps = shape->co * y.taps * x.taps,
+                      .channels = shape->ci,
+                      .blocks = conv_ceiling(shape->ci, conv_set()->rows),
+                      .rows = y.pixels,
+                      .columns = x.pixels,
+                      .to_image = (ptrdiff_t)shape->ci * shape->h * shape->w,
+                      .to_channel = (ptrdiff_t)shape->h * shape->w,
+                      .to_row = (ptrdiff_t)s * shape->w,
+                      .to_step = s};
+  pack_weights(&some, packed, w, (ptrdiff_t)shape->ci * k * k, (ptrdiff_t)k * k, shape->co, k, a, c, s);
+  return some;
 }
 
 void conv2d_backward_input(float *dx, const float *dy, const float *w, const ConvShape *shape, int n, bool accumulate,
-                           void *work, int threads) {
-  const int k = shape->kernel, e = shape->co * k * k, area = shape->h * shape->w;
-  const size_t in = (size_t)shape->ci * area, out = (size_t)shape->co * positions(shape);
-  float *turned = (float *)work + (size_t)threads * column_floats(shape); // w~ [ci, (co, ky, kx)]
-  for (int co = 0; co < shape->co; co++)
-    for (int ci = 0; ci < shape->ci; ci++)
-      memcpy(turned + (size_t)ci * e + (size_t)co * k * k, w + ((size_t)co * shape->ci + ci) * k * k,
-             (size_t)k * k * sizeof *w);
-#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
-  for (int i = 0; i < n; i++) {
-    float *col = (float *)work + (size_t)omp_get_thread_num() * column_floats(shape), *dxi = dx + (size_t)i * in;
-    if (shape->stride != 1 || accumulate) { // a finished chain is added, which a product cannot do in place
-      pull_image(dxi, dy + (size_t)i * out, w, shape, accumulate);
-      continue;
+                           void *scratch, int threads) {
+  const int k = shape->kernel, s = shape->stride, taps = shape->co * k * k;
+  if (n == 0 || shape->ci == 0)
+    return;
+  const Field field = field_of_output(shape, STRIP_FLOATS);
+  ConvWork work = {.at = scratch};
+  int *offset = conv_take(&work, (size_t)taps * sizeof *offset);
+  float *packed = conv_take(&work, (size_t)taps * shape->ci * sizeof *packed);
+  Correlation *all = conv_take(&work, (size_t)s * s * sizeof *all);
+  for (int a = 0; a < s; a++)
+    for (int c = 0; c < s; c++) {
+      Correlation *p = all + a * s + c;
+      *p = pull_class(&field, w, shape, a, c, offset, packed);
+      p->to = dx + pixel_class(shape, shape->h, a).first * shape->w + pixel_class(shape, shape->w, c).first;
+      p->accumulate = accumulate;
+      offset += p->taps;
+      packed += (size_t)p->taps * shape->ci;
     }
-    // dx[iy] takes tap ky from dy[iy + p - ky]: the flipped tap k-1-ky of a padding of k-1-p.
-    columns(col, dy + (size_t)i * out, shape->co, conv2d_height(shape), conv2d_width(shape), k, 1,
-            k - 1 - shape->padding, shape->h, shape->w, true);
-    gemm_nn(dxi, area, turned, e, col, area, shape->ci, area, e, false, 1);
-  }
+  correlate(all, s * s, dy, n, &work, threads);
 }
 
-// Leaves of all weights of one slice: chains over the slice's images and positions, continued from image to image.
-static void leaf(float *dw, float *db, const float *dy, const float *x, const ConvShape *shape, int begin, int end,
-                 float *col, int threads) {
-  const int e = (int)taps(shape), area = (int)positions(shape);
-  memset(dw, 0, (size_t)shape->co * e * sizeof *dw);
-  memset(db, 0, (size_t)shape->co * sizeof *db);
-  for (int i = begin; i < end; i++) {
-    const float *dyi = dy + (size_t)i * shape->co * area;
-    input_columns(col, x + (size_t)i * shape->ci * shape->h * shape->w, shape);
-    gemm_nt(dw, e, dyi, area, col, area, shape->co, e, area, true, threads);
-    for (int co = 0; co < shape->co; co++)
-      for (int j = 0; j < area; j++)
-        db[co] += dyi[(size_t)co * area + j];
-  }
-  for (int j = 0; j < shape->co * e; j++)
-    dw[j] += 0.0f;
-  for (int j = 0; j < shape->co; j++)
-    db[j] += 0.0f;
-}
-
-void conv2d_backward_weights(float *dw, float *db, const float *dy, const float *x, const ConvShape *shape,
-                             const int *row, int slices, void *work, int threads) {
-  const size_t weights = shape->co * taps(shape), all = rounded(weights + (size_t)shape->co);
-  float *stack = (float *)work + (size_t)threads * column_floats(shape);
-  int top = 0;
-  for (int s = 0; s < slices; s++, top++) {
-    float *here = stack + (size_t)top * all;
-    leaf(here, here + weights, dy, x, shape, row[s], row[s + 1], work, threads);
-    for (int folds = tree_folds(s, slices, top + 1); folds > 0; folds--, top--, here -= all)
-      for (size_t j = 0; j < weights + (size_t)shape->co; j++)
-        here[j - all] += here[j];
-  }
-  if (slices == 0)
-    memset(stack, 0, all * sizeof *stack);
-  memcpy(dw, stack, weights * sizeof *dw);
-  if (db)
-    memcpy(db, stack + weights, (size_t)shape->co * sizeof *db);
+size_t conv2d_work(const ConvShape *shape, int threads) {
+  const size_t k = (size_t)shape->kernel, s = (size_t)shape->stride, ci = (size_t)shape->ci, co = (size_t)shape->co;
+  const Field field[] = {field_of_input(shape, STRIP_FLOATS), field_of_output(shape, STRIP_FLOATS)};
+  ConvWork work = {0};
+  conv_take(&work, (ci > co ? ci : co) * k * k * sizeof(int));
+  conv_take(&work, ci * co * k * k * sizeof(float));
+  conv_take(&work, s * s * sizeof(Correlation));
+  conv_take(&work, (size_t)threads * (field[0].size > field[1].size ? field[0].size : field[1].size) * sizeof(float));
+  const size_t weights = conv_weights_work(shape);
+  return work.used > weights ? work.used : weights;
 }

@@ -1,0 +1,39 @@
+// Tiles of 6 x 16 in AVX2 with FMA.
+#include "kernels/conv_tile.h"
+
+#ifdef __x86_64__
+#include <immintrin.h>
+
+#define WIDTH 8
+#define ROWS 6
+#define VECTORS 2
+#define TARGET __attribute__((target("avx2,fma")))
+typedef __m256 Vector;
+#define v_zero() _mm256_setzero_ps()
+#define v_set(x) _mm256_set1_ps(x)
+#define v_load(p) _mm256_loadu_ps(p)
+#define v_store(p, x) _mm256_storeu_ps(p, x)
+#define v_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define v_add(a, b) _mm256_add_ps(a, b)
+
+#include "kernels/conv_body.h"
+
+#define TILES(rows) TILE(rows, 1) TILE(rows, 2)
+TILES(1)
+TILES(2)
+TILES(3)
+TILES(4)
+TILES(5)
+TILES(6)
+ADD(1)
+ADD(2)
+
+#define NAMES(what, rows)                                                                                              \
+  { what##_##rows##x1, what##_##rows##x2 }
+#define TABLE(what)                                                                                                    \
+  { NAMES(what, 1), NAMES(what, 2), NAMES(what, 3), NAMES(what, 4), NAMES(what, 5), NAMES(what, 6) }
+
+const ConvSet conv_set_avx2 = {WIDTH, ROWS, VECTORS, TABLE(correlate), TABLE(weigh), {add_1, add_2}};
+#else
+const ConvSet conv_set_avx2;
+#endif

@@ -1,0 +1,62 @@
+// The tiles of a convolution. The including file defines WIDTH, ROWS, VECTORS, TARGET, Vector and v_zero, v_set, v_load,
+// v_store, v_fma, v_add.
+#include "kernels/conv_tile.h"
+
+#define EACH_ROW _Pragma("GCC unroll 8") for (int i = 0; i < rows; i++)
+#define EACH_VECTOR _Pragma("GCC unroll 3") for (int j = 0; j < vectors; j++)
+#define INLINE static inline __attribute__((always_inline)) TARGET
+
+INLINE void correlate(float *to, const float *w, const float *x, const int *offset, int taps, const int rows,
+                      const int vectors) {
+  Vector sum[ROWS][VECTORS];
+  EACH_ROW EACH_VECTOR sum[i][j] = v_zero();
+  for (int l = 0; l < taps; l++, w += rows) {
+    const float *from = x + offset[l];
+    Vector right[VECTORS];
+    EACH_VECTOR right[j] = v_load(from + j * WIDTH);
+    EACH_ROW {
+      const Vector left = v_set(w[i]);
+      EACH_VECTOR sum[i][j] = v_fma(left, right[j], sum[i][j]);
+    }
+  }
+  EACH_ROW EACH_VECTOR v_store(to + (i * vectors + j) * WIDTH, sum[i][j]);
+}
+
+INLINE void weigh(const Weigh *p, const int rows, const int vectors) {
+  Vector sum[ROWS][VECTORS];
+  const float *x[ROWS];
+  EACH_ROW x[i] = p->x + p->offset[i];
+  EACH_ROW EACH_VECTOR sum[i][j] = v_load(p->sum + i * p->sum_step + j * WIDTH);
+  const float *dy = p->dy;
+  const ptrdiff_t step = p->dy_step, leap = p->pitch - p->width;
+  ptrdiff_t at = 0;
+  for (int line = 0; line < p->height; line++, at += leap)
+    for (int l = p->width; l > 0; l--, at++, dy += step) {
+      Vector right[VECTORS];
+      EACH_VECTOR right[j] = v_load(dy + j * WIDTH);
+      EACH_ROW {
+        const Vector left = v_set(x[i][at]);
+        EACH_VECTOR sum[i][j] = v_fma(left, right[j], sum[i][j]);
+      }
+    }
+  EACH_ROW EACH_VECTOR v_store(p->sum + i * p->sum_step + j * WIDTH, sum[i][j]);
+}
+
+INLINE void add(float *to, const float *dy, ptrdiff_t dy_step, int n, const int vectors) {
+  Vector sum[VECTORS];
+  EACH_VECTOR sum[j] = v_load(to + j * WIDTH);
+  for (int l = 0; l < n; l++, dy += dy_step)
+    EACH_VECTOR sum[j] = v_add(sum[j], v_load(dy + j * WIDTH));
+  EACH_VECTOR v_store(to + j * WIDTH, sum[j]);
+}
+
+#define TILE(rows, vectors)                                                                                            \
+  static TARGET void correlate_##rows##x##vectors(float *sum, const float *w, const float *x, const int *offset,       \
+                                                  int taps) {                                                          \
+    correlate(sum, w, x, offset, taps, rows, vectors);                                                                 \
+  }                                                                                                                    \
+  static TARGET void weigh_##rows##x##vectors(const Weigh *p) { weigh(p, rows, vectors); }
+#define ADD(vectors)                                                                                                   \
+  static TARGET void add_##vectors(float *sum, const float *dy, ptrdiff_t dy_step, int n) {                            \
+    add(sum, dy, dy_step, n, vectors);                                                                                 \
+  }

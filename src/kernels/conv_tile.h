@@ -1,0 +1,37 @@
+#ifndef KERNELS_CONV_TILE_H
+#define KERNELS_CONV_TILE_H
+/// The innermost pieces of a convolution, made once per instruction set from conv_body.h: tiles of rows x (vectors * width)
+/// sums in registers. Every sum is a chain of its own, so a tile's size is a matter of speed only.
+#include <stddef.h>
+
+enum { CONV_ROWS = 8, CONV_VECTORS = 3, CONV_WIDTH = 16 }; // the most that any instruction set uses
+
+/// sum[i, j] = chain over taps l of w[l, i] x[offset[l] + j], i < rows, j < vectors * width, from +0.
+typedef void Correlate(float *sum, const float *w, const float *x, const int *offset, int taps);
+
+/// sum[i, j] continues with the chain over (y, x) of dy[y width + x, j] at[offset[i] + y pitch + x], i < rows,
+/// j < vectors * CONV vector width, y < height, x < width.
+typedef struct Weigh {
+  float *sum;
+  ptrdiff_t sum_step;
+  const float *dy;
+  ptrdiff_t dy_step;
+  const float *x;
+  const int *offset;
+  int height, width, pitch;
+} Weigh;
+
+typedef struct ConvSet {
+  int width, rows, vectors; // floats a vector; the largest tile
+  Correlate *correlate[CONV_ROWS][CONV_VECTORS];
+  void (*weigh[CONV_ROWS][CONV_VECTORS])(const Weigh *);
+  /// sum[j] continues with the chain over l < n of dy[l dy_step + j] (plain additions), j < vectors * width.
+  void (*add[CONV_VECTORS])(float *sum, const float *dy, ptrdiff_t dy_step, int n);
+} ConvSet;
+
+extern const ConvSet conv_set_avx512, conv_set_avx2, conv_set_portable;
+
+/// That of the instruction set that the tiles of products use.
+const ConvSet *conv_set(void);
+
+#endif
