@@ -14,7 +14,8 @@ typedef enum RandomPurpose {
   RANDOM_SYNTHETIC = 6, // data synth
   RANDOM_BOOTSTRAP = 7, // site = resample
   RANDOM_CORRUPT = 8,   // site = modality: noise on inputs
-  RANDOM_NEGATIVES = 9, // contrastive negatives
+  RANDOM_NEGATIVES = 9, // contrastive negatives: site = teacher, item = sample
+  RANDOM_TEACHERS = 10, // their order
   RANDOM_FREE = 64      // tests and tools
 } RandomPurpose;
 

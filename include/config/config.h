@@ -69,11 +69,17 @@ typedef struct EbrConfig {
   char ranking_split[16];                 // validation | train: whose latents are compared
 } EbrConfig;
 
+/// What a run of method kd is: the whole procedure (and the model that it ends with), or one of its phases.
+typedef enum KdStage { KD_ALL, KD_ALONE, KD_PROBE, KD_DISTIL } KdStage;
+
 typedef struct KdConfig {
   double crd, logit, feature;    // weights of the three distillation losses
   double temperature;            // of logit KD
   int bank_negatives, embedding; // CRD's K and embedding width
   double bank_momentum, bank_temperature;
+  bool student[MODALITIES_MOST];  // at most one; none: the eliminated modality is found
+  bool teachers[MODALITIES_MOST]; // none: all others
+  KdStage stage;
   char order[32]; // weakest_to_strongest | strongest_to_weakest | strongest | random | simultaneous
 } KdConfig;
 

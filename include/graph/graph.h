@@ -55,6 +55,7 @@ void graph_close(Graph *graph);
 // --- building: each returns the value it makes; PATH is that of the layer ("encoders/image/0") -----------------------------
 Value graph_input(Graph *graph, Shape shape);                 // floats [rows, shape], set by graph_bind
 Value graph_input_labels(Graph *graph);                       // int32 [rows], -1: none
+Value graph_input_indices(Graph *graph, int n);                // int32 [rows, n]
 Value graph_input_bags(Graph *graph, int vocabulary);         // Bags
 /// The batch holds at most rows x `codes` codes (checked); without the call `vocabulary` a row. Before graph_plan: scratch depends on it.
 void graph_bags_most(Graph *graph, Value bags, int64_t codes);
@@ -102,6 +103,13 @@ Value graph_binary_cross_entropy(Graph *graph, Value logit, Value labels);  // o
 Value graph_mse(Graph *graph, Value a, Value b);                            // mean over the row of (a-b)^2; gradients into both
 Value graph_kl(Graph *graph, Value student, Value teacher, double temperature); // T^2 KL(softmax(t/T) || softmax(s/T)); gradient into student only
 Value graph_cosine(Graph *graph, Value a, Value b);                         // cosine of the two rows, norms at least 1e-8; gradients into both
+
+Value graph_normalize(Graph *graph, Value x);                               // y = x / |x|, the norm at least 1e-8
+/// Noise-contrastive loss of x [width] against a bank of `rows` unit vectors, kept in the state as BANK [rows, width]: index [1 + K] names the
+/// row's own entry (-1: the row takes no part, its loss is 0) and K others; formula in op_contrast.c. Z stands in the state PATH [1]: 0 until
+/// the first batch with such rows sets it, over all rows of the batch wherever they are (`pool`, as a batch norm). No gradient goes into
+/// the bank, which the caller updates. Outside of training the loss is 0.
+Value graph_contrast(Graph *graph, Value x, Value index, int rows, double temperature, const char *bank, const char *path);
 
 // --- planning and running --------------------------------------------------------------------------------------------------
 /// Takes all memory for passes of at most `rows` rows and `threads` threads: activations, and gradients too when `training` (without, a pass

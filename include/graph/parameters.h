@@ -12,7 +12,8 @@ typedef enum ParameterInit {
   INIT_ZERO, INIT_ONE,
   INIT_UNIFORM,        // U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's default for linear and convolution, weight and bias
   INIT_KAIMING_NORMAL, // N(0, 2/fan_in)
-  INIT_NORMAL          // N(0, 0.02^2)
+  INIT_NORMAL,         // N(0, 0.02^2)
+  INIT_UNIT            // U(-sqrt(3/fan_in), sqrt(3/fan_in)): rows of fan_in numbers have length about 1
 } ParameterInit;
 
 typedef struct Parameter {
@@ -21,6 +22,7 @@ typedef struct Parameter {
   ParameterInit init;
   int fan_in;
   int64_t offset, size;      // in the flat block, in floats; offsets are multiples of 16
+  bool frozen;               // the optimiser leaves it alone, and its gradient does not count
 } Parameter;
 
 /// The declared list. Every rank declares the same list in the same order, whichever parts it runs.
@@ -33,6 +35,8 @@ typedef struct Parameters {
 /// Declares, or finds when the path was declared before with the same shape (shared parameters); returns the index.
 int parameters_declare(Parameters *parameters, const char *path, const int *dim, int dimensions, ParameterInit init, int fan_in);
 int parameters_find(const Parameters *parameters, const char *path); // -1 if absent
+/// Freezes every parameter whose path begins with `prefix`.
+void parameters_freeze(Parameters *parameters, const char *prefix);
 /// Real parameters, without padding.
 int64_t parameters_number(const Parameters *parameters);
 /// Start values as pure functions of (seed, XXH64 of the path, element): the same however the list is ordered.

@@ -1,23 +1,25 @@
 #ifndef METHOD_METHOD_H
 #define METHOD_METHOD_H
 /// A method declares the stages of a step as graphs, what is exchanged between them, and its losses; train/step runs them.
-/// One file per method, reading like its paper: vanilla.c, ebr.c.
+/// One file per method, reading like its paper: vanilla.c, ebr.c, kd.c.
 #include "base/status.h"
+#include "comm/grid.h"
 #include "config/config.h"
 #include "data/dataset.h"
 #include "graph/graph.h"
 
-enum { STAGE_LOSSES = 4 };
+enum { STAGE_LOSSES = 4, FUSION_LOSSES = 3 * MODALITIES_MOST + 1 };
 
 /// What the mean of a loss runs over: rows of the batch with a label, or rows that show the stage's modality.
 typedef enum LossCount { COUNT_LABELLED, COUNT_PRESENT } LossCount;
 
 /// objective = sum over stages and losses of weight * mean over the counted rows of the whole batch.
 typedef struct StageLoss {
-  char name[24];   // key in metrics.jsonl: loss.NAME
+  char name[64];   // key in metrics.jsonl: loss.NAME
   Value value;     // one number per row
   double weight;
   LossCount count;
+  uint32_t shows;  // fusion stage: only rows that show all modalities of this set of bits count
 } StageLoss;
 
 /// Runs on the ranks of the modality's group, on the samples of the shard that show the modality (compact rows).
@@ -29,6 +31,8 @@ typedef struct EncoderStage {
   Value output;    // what is exchanged: [width]
   int losses;
   StageLoss loss[STAGE_LOSSES];
+  bool frozen;     // runs as outside of training, and no gradient goes into it
+  bool idle;       // does not run at all: graph is empty, nothing is exchanged
 } EncoderStage;
 
 /// Runs on every rank, on its part of the samples; inputs [rows, width[i]] are 0 where mask [rows, 1] is 0.
@@ -37,7 +41,7 @@ typedef struct FusionStage {
   Value input[MODALITIES_MOST], mask[MODALITIES_MOST];
   Value labels, logits, representation;
   int losses;
-  StageLoss loss[STAGE_LOSSES];
+  StageLoss loss[FUSION_LOSSES];
 } FusionStage;
 
 typedef struct Stages {
@@ -49,6 +53,7 @@ typedef struct Stages {
   EncoderStage encoder[MODALITIES_MOST];
   FusionStage fusion;
   double cost[MODALITIES_MOST], fusion_cost;
+  struct Distillation *distillation;      // owned; of method kd in its stage distil, else NULL
 } Stages;
 
 /// Where in training a step stands: what schedules of losses look at.
@@ -68,6 +73,25 @@ void stages_schedule(Stages *stages, const Progress *progress);
 void vanilla_build(Stages *stages, const Dataset *dataset);
 void ebr_build(Stages *stages, const Dataset *dataset);
 void ebr_schedule(Stages *stages, const Progress *progress);
+
+/// Stages alone, probe and distil of KD. EXIT_DATA when the data have nothing to distil on.
+Status kd_build(Stages *stages, const Dataset *dataset);
+/// Whether training ever shows modality i: neither withheld by pattern nor at a rate of 1.
+bool kd_trains(const Config *config, int modality);
+
+/// The rows of a batch as all ranks know it, and those of them that the fusion stage of this rank has.
+typedef struct BatchView {
+  int rows, first, here;
+  const int64_t *sample; // [rows]
+  const uint8_t *keep;   // [rows, modalities]
+} BatchView;
+
+/// Takes what a method needs for batches of `batch` rows, `room` of them here. Called once, by step_open.
+Status stages_room(Stages *stages, int batch, int room);
+/// Binds what the fusion stage's graph wants besides representations, masks and labels; view NULL: for a pass outside of training.
+void stages_bind(Stages *stages, const BatchView *view, uint64_t seed, uint32_t epoch);
+/// Collective. After the backward pass of a step: what a method remembers of the batch, in the state block.
+void stages_remember(Stages *stages, const BatchView *view, const Grid *grid, float *state);
 
 /// L_sem on the fusion stage's logits: what all methods share. z[i], mask[i] as fusion_build wants them.
 void stages_fuse(Stages *stages, const Value *z);

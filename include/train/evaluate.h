@@ -36,6 +36,9 @@ Status evaluator_scores(Evaluator *evaluator, const MaskProtocol *protocol, Scor
 /// Collective. Scores of a split under one mask.
 Status evaluate_split(Session *session, Split split, const MaskProtocol *protocol, Scores *scores);
 
+/// Collective. accuracy[modalities] of samples order[n] when only this modality is shown.
+Status evaluate_alone(Session *session, const int64_t *order, int64_t n, double *accuracy);
+
 /// What an evaluation covers.
 typedef struct EvaluationPlan {
   Split split;

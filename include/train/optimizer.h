@@ -10,6 +10,7 @@ typedef struct Optimizer {
   int64_t begin, floats; // of the flat block that the own units span
   float *m, *v;          // owned [floats]: first and second moments; sgd: m is the momentum, v unused (NULL)
   double *squares;       // owned [all units]
+  const Parameters *parameters; // borrowed; NULL: none is frozen
 } Optimizer;
 
 Status optimizer_open(Optimizer *optimizer, const Config *config, const Sums *sums);

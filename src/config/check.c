@@ -47,6 +47,29 @@ static void check_fusion(Reader *reader) {
                   config->fusion.heads, first->encoder.out);
 }
 
+static void check_distillation(Reader *reader) {
+  const Config *config = reader->config;
+  const KdConfig *kd = &config->method.kd;
+  int students = 0, teachers = 0;
+  if (!sound(reader, "method.distillation.student") || !sound(reader, "method.distillation.teachers"))
+    return;
+  for (int i = 0; i < config->modalities; i++) {
+    students += kd->student[i];
+    teachers += kd->teachers[i];
+    if (kd->student[i] && kd->teachers[i])
+      tree_complain(reader->tree, at(reader, "method.distillation.teachers"),
+                    "%s is student and teacher at once; take it out of method.distillation.student or teachers",
+                    config->modality[i].name);
+  }
+  if (students > 1)
+    tree_complain(reader->tree, at(reader, "method.distillation.student"),
+                  "method.distillation.student names %d modalities; there is one student, or none to have it found",
+                  students);
+  if (kd->stage == KD_DISTIL && sound(reader, "method.distillation.stage") && (students == 0 || teachers == 0))
+    tree_complain(reader->tree, at(reader, "method.distillation.stage"),
+                  "method.distillation.stage distil needs a student and teachers; name them, or write stage: all");
+}
+
 static void check_method(Reader *reader) {
   const Config *config = reader->config;
   const KdConfig *kd = &config->method.kd;
@@ -56,6 +79,8 @@ static void check_method(Reader *reader) {
   if (reader->modalities_known && config->modalities < 2)
     tree_complain(reader->tree, at(reader, "method.type"),
                   "method.type %s works between modalities, and there is one; declare another, or write vanilla", name);
+  if (config->method.type == METHOD_KD && reader->modalities_known)
+    check_distillation(reader);
   bool weights = sound(reader, "method.distillation.crd") && sound(reader, "method.distillation.logit") &&
                  sound(reader, "method.distillation.feature");
   if (config->method.type == METHOD_KD && weights && kd->crd == 0 && kd->logit == 0 && kd->feature == 0)

@@ -18,6 +18,7 @@ static const char *const rankings[] = {"list", "table", NULL};
 static const char *const ranking_splits[] = {"validation", "train", NULL};
 static const char *const orders[] = {
     "weakest_to_strongest", "strongest_to_weakest", "strongest", "random", "simultaneous", NULL};
+static const char *const kd_stages[] = {"all", "alone", "probe", "distil", NULL};
 static const char *const fills[] = {"zero", "mean", "learned", "substitute", NULL};
 static const char *const protocols[] = {"rate", "pattern", "all_patterns", "label", NULL};
 static const char *const noises[] = {"amplitude", "entries", NULL};
@@ -119,6 +120,12 @@ const Key key_table[] = {
    .help = "kd: temperature of the contrast"},
   {"method.distillation.order", KEY_WORD, offsetof(Config, method.kd.order), .most = sizeof ((Config *)0)->method.kd.order - 1, .choices = orders, .standard = "weakest_to_strongest",
    .help = "kd: which teachers the student sees, and when"},
+  {"method.distillation.student", KEY_NAMES, offsetof(Config, method.kd.student), .longest = MODALITIES_MOST, .standard = "[]",
+   .help = "kd: the modality that learns from others; none: the one that the fusion eliminates is found by probing"},
+  {"method.distillation.teachers", KEY_NAMES, offsetof(Config, method.kd.teachers), .longest = MODALITIES_MOST, .standard = "[]",
+   .help = "kd: modalities that may teach; none: all but the student"},
+  {"method.distillation.stage", KEY_CHOICE, offsetof(Config, method.kd.stage), .choices = kd_stages, .standard = "all",
+   .help = "kd: the whole procedure (all), or one of its phases, as the run directories inside a run have it"},
 
   {"missingness.train", KEY_PER_MODALITY, offsetof(Config, missingness.train), .least = 0, .most = 1, .standard = "0.0",
    .help = "probability that a present modality is withheld from a training sample"},

@@ -71,6 +71,16 @@ Value example_labels(Graph *graph, int classes, uint64_t seed) {
   return value;
 }
 
+Value example_indices(Graph *graph, int n, int most, uint64_t seed) {
+  RandomStream stream = example_stream(graph, seed);
+  int32_t *index = owned_take(graph, (size_t)(EXAMPLE_ROWS * n) * sizeof *index);
+  for (int i = 0; i < EXAMPLE_ROWS * n; i++)
+    index[i] = i == (EXAMPLE_ROWS - 1) * n ? -1 : (int32_t)(random_bits(&stream, (uint64_t)i) % (uint64_t)most);
+  Value value = graph_input_indices(graph, n);
+  graph_bind(graph, value, index);
+  return value;
+}
+
 Value example_bags(Graph *graph, int vocabulary, uint64_t seed) {
   RandomStream stream = example_stream(graph, seed);
   int64_t *offset = owned_take(graph, (EXAMPLE_ROWS + 1) * sizeof *offset);

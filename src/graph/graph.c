@@ -73,6 +73,7 @@ static Value value_append(Graph *graph, ValueKind kind, Shape shape, int produce
 
 Value graph_input(Graph *graph, Shape shape) { return value_append(graph, VALUE_FLOATS, shape, -1); }
 Value graph_input_labels(Graph *graph) { return value_append(graph, VALUE_LABELS, shape_vector(1), -1); }
+Value graph_input_indices(Graph *graph, int n) { return value_append(graph, VALUE_LABELS, shape_vector(n), -1); }
 
 Value graph_input_bags(Graph *graph, int vocabulary) {
   Value bags = value_append(graph, VALUE_BAGS, shape_vector(1), -1);

@@ -137,6 +137,7 @@ Value example_away(Graph *graph, Shape shape, uint64_t seed);         // the sam
 Value example_levels(Graph *graph, Shape shape, uint64_t seed);       // any two values of a row differ by 0.1 or more
 Value example_mask(Graph *graph, int width, uint64_t seed);           // zeros and ones; the last row all zero; no gradient
 Value example_labels(Graph *graph, int classes, uint64_t seed);       // the last one -1
+Value example_indices(Graph *graph, int n, int most, uint64_t seed); // [n] below `most`; the last row begins with -1
 Value example_bags(Graph *graph, int vocabulary, uint64_t seed);      // the first bag empty
 
 extern const Operation *const graph_operations[];

@@ -6,7 +6,8 @@ extern const Operation operation_linear, operation_bag, operation_embedding_mean
     operation_softplus, operation_softmax, operation_dropout, operation_reverse, operation_detach, operation_flatten,
     operation_concat, operation_stack, operation_add, operation_multiply, operation_scale, operation_attention,
     operation_gate, operation_mean_tokens, operation_fill, operation_fill_mean, operation_cross_entropy,
-    operation_binary_cross_entropy, operation_mse, operation_kl, operation_cosine;
+    operation_binary_cross_entropy, operation_mse, operation_kl, operation_cosine, operation_normalize,
+    operation_contrast;
 
 const Operation *const graph_operations[] = {&operation_linear,
                                              &operation_bag,
@@ -39,7 +40,9 @@ const Operation *const graph_operations[] = {&operation_linear,
                                              &operation_binary_cross_entropy,
                                              &operation_mse,
                                              &operation_kl,
-                                             &operation_cosine};
+                                             &operation_cosine,
+                                             &operation_normalize,
+                                             &operation_contrast};
 
 const int graph_operations_count = sizeof graph_operations / sizeof graph_operations[0];
 

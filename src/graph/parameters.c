@@ -1,6 +1,7 @@
 // Start values: element e of the parameter PATH is a function of (seed, XXH64(PATH), e) alone.
 //   U(-b, b), b = 1/sqrt(fan_in): what PyTorch's kaiming_uniform(a = sqrt(5)) comes to for linear and convolution;
-//   N(0, 2/fan_in): He et al., ICCV 2015.
+//   N(0, 2/fan_in): He et al., ICCV 2015;
+//   U(-b, b), b = sqrt(3/fan_in), variance 1/fan_in: the memory bank of contrastive distillation.
 #include "graph/parameters.h"
 
 #include "base/hash.h"
@@ -78,6 +79,9 @@ static void parameter_init(float *value, const Parameter *item, uint64_t seed) {
   case INIT_UNIFORM:
     uniform_fill(value, item->size, (float)(1 / sqrt((double)item->fan_in)), &stream);
     break;
+  case INIT_UNIT:
+    uniform_fill(value, item->size, (float)sqrt(3.0 / (double)item->fan_in), &stream);
+    break;
   case INIT_KAIMING_NORMAL:
   case INIT_NORMAL:
     for (int64_t e = 0; e < item->size; e++)
@@ -97,6 +101,11 @@ uint64_t parameters_hash(const float *block, const Parameters *parameters) {
   for (int i = 0; i < parameters->count; i++)
     hash_add(hash, block + parameters->item[i].offset, (size_t)parameters->item[i].size * sizeof *block);
   return hash_close(hash);
+}
+
+void parameters_freeze(Parameters *parameters, const char *prefix) {
+  for (int i = 0; i < parameters->count; i++)
+    parameters->item[i].frozen |= strncmp(parameters->item[i].path, prefix, strlen(prefix)) == 0;
 }
 
 void parameters_free(Parameters *parameters) {

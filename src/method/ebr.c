@@ -35,19 +35,19 @@ static void build_encoder(EncoderStage *stage, const Config *config, int i, cons
       encoder_mlp(graph, graph_reverse(graph, latent), &ebr->discriminator, config->modalities, "discriminator");
   stage->index = graph_input_labels(graph);
   stage->loss[stage->losses++] =
-      (StageLoss){"discriminator", graph_cross_entropy(graph, which, stage->index), 1, COUNT_PRESENT};
+      (StageLoss){"discriminator", graph_cross_entropy(graph, which, stage->index), 1, COUNT_PRESENT, 0};
   if (ebr->reconstruction > 0) { // h^-1 shall undo h: |h^-1(g_i) - u_i|^2, with u_i as the target
     named_path(path, "inverse", config->modality[i].name);
     Value again = encoder_mlp(graph, latent, &ebr->inverse, width, path);
     Value loss = graph_mse(graph, again, graph_detach(graph, u));
-    stage->loss[stage->losses++] = (StageLoss){"reconstruction", loss, ebr->reconstruction, COUNT_PRESENT};
+    stage->loss[stage->losses++] = (StageLoss){"reconstruction", loss, ebr->reconstruction, COUNT_PRESENT, 0};
   }
   if (ebr->latent_task > 0) { // every latent shall name the class by itself, through one head for all modalities
     stage->labels = graph_input_labels(graph);
     Value logits = graph_linear(graph, latent, outputs, true, "latent_head");
     Value loss = outputs == 1 ? graph_binary_cross_entropy(graph, logits, stage->labels)
                               : graph_cross_entropy(graph, logits, stage->labels);
-    stage->loss[stage->losses++] = (StageLoss){"latent_task", loss, ebr->latent_task, COUNT_LABELLED};
+    stage->loss[stage->losses++] = (StageLoss){"latent_task", loss, ebr->latent_task, COUNT_LABELLED, 0};
   }
 }
 

@@ -1,5 +1,6 @@
 #include "method/method.h"
 
+#include "method/distillation.h"
 #include "model/encoder.h"
 #include "model/fusion.h"
 
@@ -12,7 +13,7 @@ void stages_fuse(Stages *stages, const Value *z) {
   fusion->labels = graph_input_labels(graph);
   Value loss = stages->binary ? graph_binary_cross_entropy(graph, fusion->logits, fusion->labels)
                               : graph_cross_entropy(graph, fusion->logits, fusion->labels);
-  fusion->loss[fusion->losses++] = (StageLoss){"semantic", loss, 1, COUNT_LABELLED};
+  fusion->loss[fusion->losses++] = (StageLoss){"semantic", loss, 1, COUNT_LABELLED, 0};
 }
 
 static void seed_losses(Graph *graph, const StageLoss *loss, int losses) {
@@ -36,18 +37,21 @@ Status stages_open(Stages *stages, const Config *config, const Dataset *dataset)
     stages->encoder[i] =
         (EncoderStage){.graph = graph_open(&stages->parameters, &stages->state), .labels = -1, .index = -1};
   stages->fusion.graph = graph_open(&stages->parameters, &stages->state);
-  if (config->method.type == METHOD_KD)
-    return status_error(EXIT_CONFIG, "method.type: kd is not in this version; use vanilla or ebr");
   if (config->method.type == METHOD_EBR)
     ebr_build(stages, dataset);
+  else if (config->method.type == METHOD_KD && config->method.kd.stage != KD_ALL)
+    TRY(kd_build(stages, dataset));
   else
-    vanilla_build(stages, dataset);
+    vanilla_build(stages, dataset); // the model that distillation ends with is the vanilla one
   for (int i = 0; i < config->modalities; i++) {
     EncoderStage *encoder = &stages->encoder[i];
+    if (encoder->idle)
+      continue;
     stages->width[i] = (int)graph_width(encoder->graph, encoder->output);
     graph_seed(encoder->graph, encoder->output);
     seed_losses(encoder->graph, encoder->loss, encoder->losses);
-    graph_want_gradient(stages->fusion.graph, stages->fusion.input[i]);
+    if (!encoder->frozen)
+      graph_want_gradient(stages->fusion.graph, stages->fusion.input[i]);
   }
   seed_losses(stages->fusion.graph, stages->fusion.loss, stages->fusion.losses);
   return STATUS_OK;
@@ -57,6 +61,7 @@ void stages_close(Stages *stages) {
   for (int i = 0; i < stages->modalities; i++)
     graph_close(stages->encoder[i].graph);
   graph_close(stages->fusion.graph);
+  distillation_close(stages->distillation);
   parameters_free(&stages->parameters);
   parameters_free(&stages->state);
 }
@@ -64,4 +69,18 @@ void stages_close(Stages *stages) {
 void stages_schedule(Stages *stages, const Progress *progress) {
   if (stages->config->method.type == METHOD_EBR)
     ebr_schedule(stages, progress);
+}
+
+Status stages_room(Stages *stages, int batch, int room) {
+  return stages->distillation ? distillation_room(stages->distillation, batch, room) : STATUS_OK;
+}
+
+void stages_bind(Stages *stages, const BatchView *view, uint64_t seed, uint32_t epoch) {
+  if (stages->distillation)
+    distillation_draw(stages->distillation, stages->fusion.graph, view, seed, epoch);
+}
+
+void stages_remember(Stages *stages, const BatchView *view, const Grid *grid, float *state) {
+  if (stages->distillation)
+    distillation_update(stages->distillation, stages->fusion.graph, view, grid, &stages->state, state);
 }

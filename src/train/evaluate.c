@@ -147,6 +147,21 @@ static Status open_split(Evaluator *evaluator, Session *session, Split split, bo
   return status;
 }
 
+Status evaluate_alone(Session *session, const int64_t *order, int64_t n, double *accuracy) {
+  Evaluator evaluator;
+  Status status = evaluator_open(&evaluator, session, order, n, true);
+  for (int i = 0; i < session->config.modalities && status.code == 0; i++) {
+    MaskProtocol alone = {.kind = MASK_PATTERN, .seed = session->config.run.seed, .epoch = RANDOM_EVALUATION};
+    for (int j = 0; j < session->config.modalities; j++)
+      alone.withheld[j] = j != i;
+    Scores scores;
+    status = evaluator_scores(&evaluator, &alone, &scores);
+    accuracy[i] = scores.accuracy;
+  }
+  evaluator_close(&evaluator);
+  return status;
+}
+
 Status evaluate_split(Session *session, Split split, const MaskProtocol *protocol, Scores *scores) {
   Evaluator evaluator;
   Status status = open_split(&evaluator, session, split, false);

@@ -65,6 +65,10 @@ static void update(Optimizer *optimizer, float *p, int64_t at, const float *g, i
     adamw_step(p, m, v, g, (size_t)n, &rule, step);
 }
 
+static bool frozen(const Optimizer *optimizer, const SumUnit *unit) {
+  return optimizer->parameters && optimizer->parameters->item[unit->parameter].frozen;
+}
+
 Status optimizer_step(Optimizer *optimizer, Sums *sums, double rate, int64_t step, double *norm, double *riders,
                       int n) {
   int units, first, end, threads = optimizer->config->grid.threads;
@@ -72,7 +76,7 @@ Status optimizer_step(Optimizer *optimizer, Sums *sums, double rate, int64_t ste
   sums_reduce(sums, optimizer->squares, riders, n, threads);
   double square = 0;
   for (int u = 0; u < units; u++)
-    square += optimizer->squares[u];
+    square += frozen(optimizer, &unit[u]) ? 0 : optimizer->squares[u];
   *norm = sqrt(square);
   if (!isfinite(*norm)) {
     sums_publish(sums);
@@ -85,8 +89,9 @@ Status optimizer_step(Optimizer *optimizer, Sums *sums, double rate, int64_t ste
   float *parameters = sums_parameters(sums);
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
   for (int u = first; u < end; u++)
-    update(optimizer, parameters + unit[u].offset, unit[u].offset - optimizer->begin, sums_total(sums, u), unit[u].size,
-           rate, scale, step);
+    if (!frozen(optimizer, &unit[u]))
+      update(optimizer, parameters + unit[u].offset, unit[u].offset - optimizer->begin, sums_total(sums, u),
+             unit[u].size, rate, scale, step);
   sums_publish(sums);
   return STATUS_OK;
 }

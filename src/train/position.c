@@ -198,3 +198,31 @@ Status position_load_model(Session *session, const char *file) {
   free_list(&list);
   return status;
 }
+
+static bool path_of(const Session *session, const char *path, const bool *modality, bool heads) {
+  for (int i = 0; i < session->config.modalities; i++)
+    for (int k = 0; modality[i] && k < 4; k++) {
+      char prefix[PARAMETER_PATH];
+      text_print(prefix, sizeof prefix, "%s/%s/%s/", k & 1 ? "/state" : "/parameters", k & 2 ? "heads" : "encoders",
+                 session->config.modality[i].name);
+      if ((heads || !(k & 2)) && !strncmp(path, prefix, strlen(prefix)))
+        return true;
+    }
+  return false;
+}
+
+Status position_load_encoders(Session *session, const char *file, const bool *modality, bool heads) {
+  TensorList list;
+  CheckpointHead head = {0};
+  Status status = comm_agree(session->comm, make_list(&list, session, NULL));
+  int count = 0;
+  for (int t = 0; t < list.count && status.code == 0; t++)
+    if (path_of(session, list.item[t].path, modality, heads))
+      list.item[count++] = list.item[t];
+  if (status.code == 0)
+    status = checkpoint_read(session->comm, file, &head, list.item, count);
+  if (status.code == 0)
+    sums_publish(session->sums);
+  free_list(&list);
+  return status;
+}

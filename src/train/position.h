@@ -23,4 +23,8 @@ Status position_load(Session *session, Optimizer *optimizer, Position *position,
 /// Collective. Reads parameters and running statistics only, from one file, for evaluation.
 Status position_load_model(Session *session, const char *file);
 
+/// Collective. Reads from one file the parameters and running statistics under encoders/NAME of the modalities asked for, and with `heads`
+/// those under heads/NAME.
+Status position_load_encoders(Session *session, const char *file, const bool *modality, bool heads);
+
 #endif

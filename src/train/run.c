@@ -9,14 +9,17 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "comm/watchdog.h"
 #include "train/dump.h"
 #include "train/evaluate.h"
 #include "train/interrupt.h"
 #include "train/metrics_log.h"
+#include "train/phases.h"
 #include "train/position.h"
 #include "train/progress_line.h"
 #include "train/run_files.h"
+#include "train/run_inside.h"
 #include "train/substitution.h"
 
 #include <math.h>
@@ -27,6 +30,7 @@
 typedef struct Run {
   const Comm *comm;
   const RunOptions *options;
+  const RunPart *part; // NULL: a run that is alone
   const char *dir;
   Session session;
   Optimizer optimizer;
@@ -275,18 +279,24 @@ static Status begin(Run *run) {
   TRY(comm_agree(run->comm,
                  memory_take((void **)&run->order, (size_t)run->samples, sizeof(int64_t), "the order of samples")));
   TRY(comm_agree(run->comm, optimizer_open(&run->optimizer, config, session->sums)));
+  run->optimizer.parameters = &session->stages.parameters;
   *position = (Position){.best = NAN,
                          .patience_left = config->train.patience,
                          .adversary_best = NAN,
                          .adversary_left = config->method.ebr.patience};
   position->progress.batches = (run->samples + config->data.batch - 1) / config->data.batch;
   position->progress.epochs = config->train.epochs;
-  TRY(rundir_lock(run->comm, run->dir, &run->lock));
-  run->locked = true;
+  if (!run->part || !run->part->last) {
+    TRY(rundir_lock(run->comm, run->dir, &run->lock));
+    run->locked = true;
+  }
   TRY(run_files_begin(run->comm, config, run->dir, run->options->resume));
   watchdog_phase("read checkpoint", 0);
   if (run->options->resume)
     TRY(position_load(session, &run->optimizer, position, run->dir, &found));
+  for (int k = 0; !found && run->part && k < run->part->starts; k++)
+    TRY(position_load_encoders(session, run->part->start[k].file, run->part->start[k].modality,
+                               run->part->start[k].heads));
   run->log.file = -1;
   TRY(comm_agree(run->comm,
                  comm_is_root(run->comm) ? metrics_log_open(&run->log, run->dir, position->metrics_bytes) : STATUS_OK));
@@ -301,14 +311,32 @@ static Status begin(Run *run) {
   return best ? checkpoint_mark_best(run->comm, run->dir, position->step) : STATUS_OK;
 }
 
-// Scores of the best parameters where the run chose by a metric, else of the last ones.
-static Status score(Run *run) {
+static Status fill_outcome(Run *run, const char *model, uint64_t hash) {
   Session *session = &run->session;
-  if (strcmp(session->config.train.metric, "none") && !isnan(run->position.best)) {
+  RunOutcome *outcome = run->part->outcome;
+  int64_t *order = NULL, n;
+  Split split = has_split(session, SPLIT_VALIDATION) ? SPLIT_VALIDATION : SPLIT_TRAIN;
+  *outcome = (RunOutcome){.step = run->position.step, .parameters_hash = hash};
+  text_print(outcome->model, sizeof outcome->model, "%s/%s", run->dir, model);
+  Status status = comm_agree(run->comm, session_samples(session, split, &order, &n));
+  if (status.code == 0)
+    status = evaluate_alone(session, order, n, outcome->alone);
+  free(order);
+  return status;
+}
+
+// Scores of the best parameters where the run chose by a metric, else of the last ones.
+static Status score(Run *run, uint64_t hash) {
+  Session *session = &run->session;
+  bool phase = run->part && !run->part->last;
+  bool best = strcmp(session->config.train.metric, "none") && !isnan(run->position.best);
+  if (best) {
     char file[PATH_MOST + 16];
     snprintf(file, sizeof file, "%s/best.h5", run->dir);
     TRY(position_load_model(session, file));
   }
+  if (phase && run->part->outcome)
+    TRY(fill_outcome(run, best ? "best.h5" : "checkpoints/latest", hash));
   if (substitution_wanted(&session->config)) {
     substitution_recall(session, &run->substitution);
     step_substitute(session->step, &run->substitution.substitutes);
@@ -319,9 +347,11 @@ static Status score(Run *run) {
   EvaluationPlan plan = {.split = has_split(session, SPLIT_TEST)         ? SPLIT_TEST
                                   : has_split(session, SPLIT_VALIDATION) ? SPLIT_VALIDATION
                                                                          : SPLIT_TRAIN,
-                         .patterns = true,
+                         .patterns = !phase,
+                         .extra = phase,
+                         .mask = {.kind = MASK_NONE, .seed = session->config.run.seed, .epoch = RANDOM_EVALUATION},
                          .rates = session->config.missingness.evaluate};
-  return evaluate_run(session, &plan, report, !run->options->json && !run->options->quiet, false);
+  return evaluate_run(session, &plan, report, !phase && !run->options->json && !run->options->quiet, false);
 }
 
 static Status finish(Run *run, double trained) {
@@ -333,13 +363,13 @@ static Status finish(Run *run, double trained) {
     status = status_error(EXIT_AGAIN, "%s: interrupted at step %lld, saved; run again with --resume to go on", run->dir,
                           (long long)run->position.step);
   else
-    status = score(run);
+    status = score(run, hash);
   if (status.code && status.code != EXIT_AGAIN)
     return status;
   TRY(run_files_end(run->comm, &run->session, run->dir,
                     &(RunSummary){status.code ? "interrupted" : "done", run->position.step,
                                   run->position.progress.epoch, hash, trained},
-                    run->options->json));
+                    run->options->json, run->part && !run->part->last && !run->interrupted));
   return status;
 }
 
@@ -356,9 +386,12 @@ static Status train_inside(Run *run, const Config *config) {
   return finish(run, clock_seconds() - run->began);
 }
 
-Status run_train(const Comm *comm, const Config *config, const RunOptions *options) {
-  Run run = {
-      .comm = comm, .options = options, .dir = options->out ? options->out : config->run.out, .log = {.file = -1}};
+Status run_inside(const Comm *comm, const Config *config, const RunOptions *options, const RunPart *part) {
+  Run run = {.comm = comm,
+             .options = options,
+             .part = part,
+             .dir = options->out ? options->out : config->run.out,
+             .log = {.file = -1}};
   if (options->dump_gradients && comm->ranks > 1)
     return status_error(EXIT_USAGE, "--dump-gradients works on one rank; start the program without mpirun");
   watchdog_start(comm, options->watchdog);
@@ -373,4 +406,9 @@ Status run_train(const Comm *comm, const Config *config, const RunOptions *optio
     rundir_unlock(&run.lock);
   watchdog_stop();
   return status;
+}
+
+Status run_train(const Comm *comm, const Config *config, const RunOptions *options) {
+  bool phases = config->method.type == METHOD_KD && config->method.kd.stage == KD_ALL;
+  return phases ? phases_train(comm, config, options) : run_inside(comm, config, options, NULL);
 }

@@ -15,8 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// Writes text to DIR/name through a temporary file.
-static Status write_text(const char *dir, const char *name, const char *text) {
+Status run_files_write(const char *dir, const char *name, const char *text) {
   char path[PATH_MOST + 64], temporary[PATH_MOST + 80];
   snprintf(path, sizeof path, "%s/%s", dir, name);
   snprintf(temporary, sizeof temporary, "%s.tmp", path);
@@ -44,7 +43,7 @@ static Status begin(const Config *config, const char *dir, bool resume) {
   if (resume && lstat(latest, &info) == 0)
     return STATUS_OK; // the configuration that the run began with stays
   char *text = config_print(config);
-  Status status = write_text(dir, "config.yaml", text);
+  Status status = run_files_write(dir, "config.yaml", text);
   free(text);
   return status;
 }
@@ -53,7 +52,7 @@ Status run_files_begin(const Comm *comm, const Config *config, const char *dir, 
   return comm_agree(comm, comm_is_root(comm) ? begin(config, dir, resume) : STATUS_OK);
 }
 
-static Status end(const Session *session, const char *dir, const RunSummary *summary, bool print_json) {
+static Status end(const Session *session, const char *dir, const RunSummary *summary, bool print_json, bool silent) {
   char parameters[17], config[17], data[17], grid[16];
   hash_text(parameters, summary->parameters_hash);
   hash_text(config, config_hash(&session->config));
@@ -68,18 +67,21 @@ static Status end(const Session *session, const char *dir, const RunSummary *sum
   REQUIRE(root, "run.json cannot be made");
   char *text = json_dumps(root, JSON_INDENT(1));
   json_decref(root);
-  Status status = write_text(dir, "run.json", text);
-  if (status.code == 0 && print_json)
+  Status status = run_files_write(dir, "run.json", text);
+  if (status.code || silent)
+    ;
+  else if (print_json)
     printf("%s\n", text);
-  else if (status.code == 0)
+  else
     printf("step %lld\nparameters_xxh64 %s\n", (long long)summary->step, parameters);
   fflush(stdout);
   free(text);
   return status;
 }
 
-Status run_files_end(const Comm *comm, const Session *session, const char *dir, const RunSummary *summary, bool json) {
-  return comm_agree(comm, comm_is_root(comm) ? end(session, dir, summary, json) : STATUS_OK);
+Status run_files_end(const Comm *comm, const Session *session, const char *dir, const RunSummary *summary, bool json,
+                     bool silent) {
+  return comm_agree(comm, comm_is_root(comm) ? end(session, dir, summary, json, silent) : STATUS_OK);
 }
 
 Status run_open(Session *session, const Comm *comm, const char *dir, const char *data, const char *const *overrides,

@@ -15,7 +15,10 @@ typedef struct RunSummary {
 /// Collective. Writes config.yaml; refuses (EXIT_CANNOT_CREATE) a directory that holds checkpoints already unless `resume`.
 Status run_files_begin(const Comm *comm, const Config *config, const char *dir, bool resume);
 
-/// Collective. Writes run.json atomically and prints the summary to standard output, as JSON or as lines.
-Status run_files_end(const Comm *comm, const Session *session, const char *dir, const RunSummary *summary, bool json);
+/// Collective. Writes run.json atomically and, unless silent, prints the summary to standard output, as JSON or as lines.
+Status run_files_end(const Comm *comm, const Session *session, const char *dir, const RunSummary *summary, bool json, bool silent);
+
+/// Writes text to DIR/NAME through a temporary file. EXIT_CANNOT_CREATE, EXIT_IO.
+Status run_files_write(const char *dir, const char *name, const char *text);
 
 #endif

@@ -34,10 +34,19 @@ struct Step {
   const Noise *noise;
   double *accumulated, *counted;
   int accumulators;
-  char name[MODALITIES_MOST * STAGE_LOSSES + STAGE_LOSSES + 1][DATASET_NAME + 32];
+  char name[MODALITIES_MOST * STAGE_LOSSES + FUSION_LOSSES + 1][DATASET_NAME + 32];
 };
 
-static bool ours(const Grid *grid, int modality) { return grid->group_of[modality] == grid->group; }
+// Whether this rank runs the encoder of a modality; an idle one is run by nobody.
+static bool ours(const Step *step, int modality) {
+  return step->grid->group_of[modality] == step->grid->group && !step->stages->encoder[modality].idle;
+}
+
+// Whether a gradient comes back to the encoder of a modality.
+static bool learns(const Step *step, int modality) {
+  const EncoderStage *encoder = &step->stages->encoder[modality];
+  return !encoder->idle && !encoder->frozen;
+}
 
 // Most rows that slices [first, end) of `total` can hold in a batch of at most `batch` rows.
 static int rows_most(int first, int end, int total, int batch) {
@@ -58,17 +67,20 @@ static Status take_stage_memory(Step *step) {
   rooms(step->grid, step->grid->rank, step->config->data.batch, &step->encoder_room, &step->fusion_room);
   for (int i = 0; i < stages->modalities; i++) {
     size_t width = (size_t)stages->width[i];
-    if (ours(step->grid, i)) {
-      TRY(graph_plan(stages->encoder[i].graph, step->encoder_room, step->training, threads));
+    if (ours(step, i)) {
+      TRY(graph_plan(stages->encoder[i].graph, step->encoder_room, step->training && learns(step, i), threads));
       TRY(rows_open(&step->encoder_rows[i], step->encoder_room, &step->dataset->modality[i]));
     }
+    TRY(memory_take((void **)&step->mask[i], (size_t)step->fusion_room, sizeof(float), "fusion masks"));
+    if (width == 0)
+      continue;
     if (step->grid->groups > 1)
       TRY(memory_take((void **)&step->compact[i], (size_t)step->fusion_room * width, sizeof(float),
                       "received representations"));
     TRY(memory_take((void **)&step->full[i], (size_t)step->fusion_room * width, sizeof(float), "fusion inputs"));
-    TRY(memory_take((void **)&step->mask[i], (size_t)step->fusion_room, sizeof(float), "fusion masks"));
   }
   TRY(graph_plan(stages->fusion.graph, step->fusion_room, step->training, threads));
+  TRY(stages_room(step->stages, step->config->data.batch, step->fusion_room));
   return rows_open(&step->fusion_rows, step->fusion_room, NULL);
 }
 
@@ -155,7 +167,7 @@ static void forward_encoders(Step *step, const Batch *batch, uint32_t epoch, boo
   int first, end;
   grid_encoder_slices(step->grid, step->grid->shard, &first, &end);
   for (int i = 0; i < step->stages->modalities; i++) {
-    if (!ours(step->grid, i))
+    if (!ours(step, i))
       continue;
     EncoderStage *encoder = &step->stages->encoder[i];
     Rows *rows = &step->encoder_rows[i];
@@ -166,7 +178,7 @@ static void forward_encoders(Step *step, const Batch *batch, uint32_t epoch, boo
       graph_bind(encoder->graph, encoder->labels, rows->label);
     if (encoder->index >= 0)
       graph_bind(encoder->graph, encoder->index, rows->index);
-    Pass pass = pass_of(step, rows, epoch, training, false);
+    Pass pass = pass_of(step, rows, epoch, training && learns(step, i), false);
     graph_forward(encoder->graph, &pass);
   }
 }
@@ -198,7 +210,7 @@ static void spread(Step *step, const Batch *batch, bool training) {
       int from, row = source_of(step, keep, at, i, training, &from);
       size_t width = (size_t)step->stages->width[i];
       step->mask[i][r] = row >= 0;
-      if (shown[i] == rows)
+      if (shown[i] == rows || width == 0)
         continue;
       if (row >= 0)
         memcpy(step->full[i] + (size_t)r * width, step->received[from] + (size_t)row * width, width * sizeof(float));
@@ -217,7 +229,7 @@ static void spread(Step *step, const Batch *batch, bool training) {
 // What the encoders of our modalities have just computed.
 static void encoder_outputs(const Step *step, float **home) {
   for (int i = 0; i < step->stages->modalities; i++)
-    home[i] = ours(step->grid, i) ? graph_data(step->stages->encoder[i].graph, step->stages->encoder[i].output) : NULL;
+    home[i] = ours(step, i) ? graph_data(step->stages->encoder[i].graph, step->stages->encoder[i].output) : NULL;
 }
 
 static void regroup(Step *step, const Batch *batch, float *const *home) {
@@ -230,11 +242,17 @@ static void regroup(Step *step, const Batch *batch, float *const *home) {
   rows_labels(&step->fusion_rows, step->dataset->task[0].labels, 0);
 }
 
+static BatchView view_of(const Step *step, const Batch *batch) {
+  return (BatchView){batch->rows, step->fusion_rows.first, step->fusion_rows.count, batch->sample, batch->keep};
+}
+
 static void forward_fusion(Step *step, const Batch *batch, float *const *home, uint32_t epoch, bool training) {
   FusionStage *fusion = &step->stages->fusion;
   regroup(step, batch, home);
   spread(step, batch, training);
   graph_bind(fusion->graph, fusion->labels, step->fusion_rows.label);
+  BatchView view = view_of(step, batch);
+  stages_bind(step->stages, training ? &view : NULL, step->config->run.seed, epoch);
   Pass pass = pass_of(step, &step->fusion_rows, epoch, training, true);
   graph_forward(fusion->graph, &pass);
 }
@@ -273,7 +291,7 @@ void step_substitute(Step *step, const Substitutes *substitutes) { step->substit
 static Status take_encoded(Step *step, int batches) {
   for (int i = 0; i < step->stages->modalities; i++) {
     size_t batch = (size_t)step->encoder_room * (size_t)step->stages->width[i];
-    if (!ours(step->grid, i))
+    if (!ours(step, i))
       continue;
     TRY(memory_take((void **)&step->encoded[i], (size_t)batches * batch, sizeof(float), "kept representations"));
     TRY(memory_take((void **)&step->recalled[i], batch, sizeof(float), "kept representations"));
@@ -310,13 +328,13 @@ void step_encode(Step *step, const Batch *batch, int index) {
   forward_encoders(step, batch, 0, false);
   encoder_outputs(step, home);
   for (int i = 0; i < step->stages->modalities; i++)
-    if (ours(step->grid, i))
+    if (ours(step, i))
       move_slots(step, batch, i, index, home[i], false);
 }
 
 const float *step_predict_encoded(Step *step, const Batch *batch, int index, int *first, int *rows) {
   for (int i = 0; i < step->stages->modalities; i++)
-    if (ours(step->grid, i))
+    if (ours(step, i))
       move_slots(step, batch, i, index, step->recalled[i], true);
   forward_fusion(step, batch, step->recalled, 0, false);
   return logits_here(step, first, rows);
@@ -326,27 +344,38 @@ static double weight_of(const Step *step, int32_t label) {
   return label < 0 ? 0 : step->class_weight ? step->class_weight[label] : 1;
 }
 
+// Whether row r of the batch shows all modalities of a set.
+static bool shows(const Batch *batch, int r, uint32_t set) {
+  for (int i = 0; set; i++, set >>= 1)
+    if ((set & 1) && !batch->keep[(size_t)r * (size_t)batch->modalities + (size_t)i])
+      return false;
+  return true;
+}
+
 // What the mean of a loss divides by: rows of the whole batch, which every rank can count.
-static double count_rows(const Step *step, const Batch *batch, LossCount count, int modality) {
-  if (count == COUNT_PRESENT && modality >= 0)
+static double count_rows(const Step *step, const Batch *batch, const StageLoss *loss, int modality) {
+  if (loss->count == COUNT_PRESENT && modality >= 0)
     return batch->table.begin[modality][batch->slices];
+  uint32_t set = loss->shows | (modality < 0 ? 0 : (uint32_t)1 << modality);
   double sum = 0;
   for (int r = 0; r < batch->rows; r++)
-    if (modality < 0 || batch->keep[(size_t)r * (size_t)batch->modalities + (size_t)modality])
-      sum += weight_of(step, step->dataset->task[0].labels[batch->sample[r]]);
+    if (shows(batch, r, set))
+      sum += loss->count == COUNT_PRESENT ? 1 : weight_of(step, step->dataset->task[0].labels[batch->sample[r]]);
   return sum;
 }
 
 // d objective / d loss_row = weight * class weight / count; the loss itself goes to accumulator k.
 static void seed_loss(Step *step, const Batch *batch, Graph *graph, const StageLoss *loss, const Rows *rows,
                       int modality, int k) {
-  double count = count_rows(step, batch, loss->count, modality);
+  double count = count_rows(step, batch, loss, modality);
   float *seed = graph_gradient(graph, loss->value);
   const float *value = graph_data(graph, loss->value);
   for (int s = 0; s < rows->slices.count; s++) {
     double sum = 0;
     for (int r = rows->slices.row[s]; r < rows->slices.row[s + 1]; r++) {
       double weight = loss->count == COUNT_LABELLED ? weight_of(step, rows->label[r]) : 1;
+      if (modality < 0 && !shows(batch, rows->first + r, loss->shows))
+        weight = 0;
       seed[r] = count > 0 ? (float)(loss->weight * weight / count) : 0;
       sum += weight * (double)value[r];
     }
@@ -398,6 +427,7 @@ void step_gradients(Step *step, const Batch *batch, const Progress *progress) {
   Stages *stages = step->stages;
   uint32_t epoch = (uint32_t)progress->epoch;
   float *here[MODALITIES_MOST], *home[MODALITIES_MOST];
+  int width[MODALITIES_MOST];
   stages_schedule(stages, progress);
   forward_encoders(step, batch, epoch, true);
   encoder_outputs(step, home);
@@ -409,24 +439,29 @@ void step_gradients(Step *step, const Batch *batch, const Progress *progress) {
   Pass pass = pass_of(step, &step->fusion_rows, epoch, true, true);
   backward(step, stages->fusion.graph, &pass, stages->modalities);
   for (int i = 0; i < stages->modalities; i++) {
-    home[i] = ours(step->grid, i) ? graph_gradient(stages->encoder[i].graph, stages->encoder[i].output) : NULL;
-    here[i] = step->grid->groups > 1 ? step->compact[i] : home[i];
-    collect(step, batch, i, here[i]);
+    bool back = learns(step, i);
+    width[i] = back ? stages->width[i] : 0; // nothing goes home to an encoder that does not learn
+    home[i] = back && ours(step, i) ? graph_gradient(stages->encoder[i].graph, stages->encoder[i].output) : NULL;
+    here[i] = back && step->grid->groups > 1 ? step->compact[i] : home[i];
+    if (back)
+      collect(step, batch, i, here[i]);
   }
-  exchange_regroup_back(step->grid, home, here, stages->width, &batch->table);
+  exchange_regroup_back(step->grid, home, here, width, &batch->table);
   for (int i = 0; i < stages->modalities; i++) {
     const EncoderStage *encoder = &stages->encoder[i];
     const Rows *rows = &step->encoder_rows[i];
     for (int j = 0; j < encoder->losses; j++, k++)
-      if (ours(step->grid, i))
+      if (ours(step, i))
         seed_loss(step, batch, encoder->graph, &encoder->loss[j], rows, i, k);
       else
-        step->counted[k] += count_rows(step, batch, encoder->loss[j].count, i);
-    if (!ours(step->grid, i))
+        step->counted[k] += count_rows(step, batch, &encoder->loss[j], i);
+    if (!ours(step, i) || !learns(step, i))
       continue;
     pass = pass_of(step, rows, epoch, true, false);
     backward(step, encoder->graph, &pass, i);
   }
+  BatchView view = view_of(step, batch);
+  stages_remember(stages, &view, step->grid, step->state);
 }
 
 int step_accumulators(const Step *step) { return step->accumulators; }
@@ -467,7 +502,7 @@ void step_keep_own(Step *step) {
   grid_encoder_slices(step->grid, step->grid->shard, &first, &end);
   for (int i = 0; i < step->stages->modalities; i++)
     for (int j = 0; j < step->stages->encoder[i].losses; j++)
-      keep_slices(step, k++, ours(step->grid, i), first, end);
+      keep_slices(step, k++, ours(step, i), first, end);
 }
 
 size_t step_bytes(const Config *config, const Stages *stages, const Dataset *dataset, const Grid *grid, int rank,
@@ -477,8 +512,9 @@ size_t step_bytes(const Config *config, const Stages *stages, const Dataset *dat
   size_t bytes =
       graph_bytes(stages->fusion.graph, fusion_room, training, config->grid.threads) + rows_bytes(fusion_room, NULL);
   for (int i = 0; i < stages->modalities; i++) {
-    if (grid->group_of[i] == rank % grid->groups)
-      bytes += graph_bytes(stages->encoder[i].graph, encoder_room, training, config->grid.threads) +
+    if (grid->group_of[i] == rank % grid->groups && !stages->encoder[i].idle)
+      bytes += graph_bytes(stages->encoder[i].graph, encoder_room, training && !stages->encoder[i].frozen,
+                           config->grid.threads) +
                rows_bytes(encoder_room, &dataset->modality[i]);
     bytes += (size_t)fusion_room * (size_t)(stages->width[i] * (grid->groups > 1 ? 2 : 1) + 1) * sizeof(float);
   }

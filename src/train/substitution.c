@@ -1,6 +1,5 @@
 #include "train/substitution.h"
 
-#include "base/random.h"
 #include "train/evaluate.h"
 
 #include <math.h>
@@ -73,21 +72,6 @@ static void measure_similarity(Session *session, const int64_t *order, int64_t n
   free(sums);
 }
 
-static Status measure_strength(Session *session, const int64_t *order, int64_t n, double *strength) {
-  Evaluator evaluator;
-  Status status = evaluator_open(&evaluator, session, order, n, true);
-  for (int i = 0; i < session->config.modalities && status.code == 0; i++) {
-    MaskProtocol alone = {.kind = MASK_PATTERN, .seed = session->config.run.seed, .epoch = RANDOM_EVALUATION};
-    for (int j = 0; j < session->config.modalities; j++)
-      alone.withheld[j] = j != i;
-    Scores scores;
-    status = evaluator_scores(&evaluator, &alone, &scores);
-    strength[i] = scores.accuracy;
-  }
-  evaluator_close(&evaluator);
-  return status;
-}
-
 // Sorts candidates of every modality by a distance, ties to the one that comes first in `rank`.
 static void sort_candidates(Substitution *substitution, int m, double (*distance)[MODALITIES_MOST], const int *rank) {
   for (int i = 0; i < m; i++) {
@@ -147,7 +131,7 @@ Status substitution_measure(Session *session, Substitution *substitution) {
     TRY(comm_agree(session->comm, session_samples(session, SPLIT_TRAIN, &order, &n)));
   }
   measure_similarity(session, order, n, substitution->similarity);
-  Status status = measure_strength(session, order, n, substitution->strength);
+  Status status = evaluate_alone(session, order, n, substitution->strength);
   free(order);
   TRY(status);
   float *similarity = state_at(session, "substitution/similarity"),
