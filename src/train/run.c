@@ -369,7 +369,7 @@ static Status finish(Run *run, double trained) {
   TRY(run_files_end(run->comm, &run->session, run->dir,
                     &(RunSummary){status.code ? "interrupted" : "done", run->position.step,
                                   run->position.progress.epoch, hash, trained},
-                    run->options->json, run->part && !run->part->last && !run->interrupted));
+                    run->options->json, run->part && !run->part->last && !status.code));
   return status;
 }
 
