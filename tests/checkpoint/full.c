@@ -165,7 +165,7 @@ int main(int argc, char **argv) {
     code = 0;
   for (int ranks = 1; code == 0 && ranks <= (all() ? 4 : 3); ranks++) {
     snprintf(command, sizeof command,
-             "rm -rf %s/*; mpirun -np %d -x LD_PRELOAD=%s %s job %s >%s/log 2>&1 || { head -30 %s/log >&2; exit 1; }",
+             "rm -rf %s/*; mpirun -np %d -x LD_PRELOAD=%s '%s' job %s >%s/log 2>&1 || { head -30 %s/log >&2; exit 1; }",
              disk, ranks, shim, self, disk, scratch, scratch);
     code = WEXITSTATUS(system(command));
   }
