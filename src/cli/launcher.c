@@ -35,8 +35,13 @@ void launcher_settle(char **argv) {
   if (neighbours < 2 || 2 * neighbours <= sysconf(_SC_NPROCESSORS_ONLN) || getenv("OMP_WAIT_POLICY") ||
       getenv("GOMP_SPINCOUNT"))
     return;
+  char self[4096];
+  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+  if (length <= 0)
+    return;
+  self[length] = 0;
   setenv("OMP_WAIT_POLICY", "passive", 1);
-  execv("/proc/self/exe", argv); // if that fails, it is only slow
+  execv(self, argv); // if that fails, it is only slow
 }
 
 void launcher_refuse_end(void) { signal(SIGTERM, SIG_IGN); }

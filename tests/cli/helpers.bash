@@ -1,6 +1,8 @@
 # Shared by the tests of the whole program: a scratch folder, runs under mpirun that note the exit code of every rank, and checks of
 # what was said. To be sourced with $rebasis set to the program's path.
 rebasis=${rebasis:?the path of the program}
+# Memory where there is enough of it: many small files are flushed to disk, and a busy disk takes its time.
+if [[ -w /dev/shm ]] && (($(df --output=avail -m /dev/shm | tail -n 1) > 500)); then export TMPDIR=/dev/shm; fi
 scratch=$(mktemp -d)
 trap 'helpers_end' EXIT
 cd -- "$scratch" || exit 1
