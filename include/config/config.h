@@ -48,7 +48,7 @@ typedef struct EncoderConfig {
   IntList hidden;   // mlp: hidden widths
   IntList channels; // cnn: channels of its stages, each two 3x3 convolutions, norm, activation, then 2x2 max-pool
   ActivationType activation;
-  bool norm;      // mlp: layer norm behind each hidden layer; cnn: batch norm
+  bool norm;               // mlp: layer norm behind each hidden layer (cnn always has batch norm)
   double dropout;          // mlp: behind each hidden layer; cnn: before the last; below 0: as published for lenet, snet
 } EncoderConfig;
 

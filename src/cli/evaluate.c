@@ -49,7 +49,7 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
        "NAME=RATE"},
       {"noise", 0, POPT_ARG_STRING, NULL, OPTION_NOISE,
        "uniform noise on a modality's inputs, in deviations (noise.kind)", "NAME=RATE"},
-      {"drop", 0, POPT_ARG_STRING, NULL, OPTION_DROP, "withhold these modalities from every sample", "NAME,…"},
+      {"drop", 0, POPT_ARG_STRING, NULL, OPTION_DROP, "withhold these modalities from every sample", "NAME[,NAME]"},
       {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "override a key of the run's configuration", "KEY.PATH=VALUE"},
       {"out", 'o', POPT_ARG_STRING, &state->out, 0, "write the scores to this file as JSON", "FILE.json"},
       {"json", 0, POPT_ARG_NONE, &state->json, 0, "print JSON instead of a table", NULL},

@@ -39,7 +39,7 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
   REQUIRE(state, "out of memory");
   *result = state;
   const struct poptOption table[] = {
-      {"ranks", 0, POPT_ARG_STRING, NULL, OPTION_RANKS, "rank counts to predict (default: 1,2,4,8)", "N,…"},
+      {"ranks", 0, POPT_ARG_STRING, NULL, OPTION_RANKS, "rank counts to predict (default: 1,2,4,8)", "N[,N]"},
       {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "override one key", "KEY.PATH=VALUE"},
       {"json", 0, POPT_ARG_NONE, &state->json, 0, "print JSON", NULL},
       POPT_TABLEEND};

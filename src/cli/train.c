@@ -47,7 +47,7 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
       {"config-help", 0, POPT_ARG_NONE, &state->config_help, 0,
        "list every key with its type, default and meaning, and stop", NULL},
       {"dump-gradients", 0, POPT_ARG_STRING, &state->dump, 0,
-       "write the first step's gradients to an HDF5 file (one rank)", "FILE.h5"},
+       "write the gradients of this process's first step to an HDF5 file (one rank)", "FILE.h5"},
       {"watchdog", 0, POPT_ARG_DOUBLE, &state->watchdog, 0,
        "end the job when a rank shows no progress for this long (default 600; 0: never)", "SECONDS"},
       {"json", 0, POPT_ARG_NONE, &state->json, 0, "print the summary as JSON", NULL},

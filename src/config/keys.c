@@ -61,7 +61,7 @@ const Key key_table[] = {
   {"modalities.*.encoder.activation", KEY_CHOICE, offsetof(ModalityConfig, encoder.activation), .choices = activations, .standard = "relu",
    .help = "mlp, cnn: what stands between layers"},
   {"modalities.*.encoder.norm", KEY_BOOL, offsetof(ModalityConfig, encoder.norm), .standard = "false",
-   .help = "mlp: layer norm behind each hidden layer; cnn: batch norm"},
+   .help = "mlp: layer norm behind each hidden layer (a cnn always has batch norm)"},
   {"modalities.*.encoder.dropout", KEY_NUMBER, offsetof(ModalityConfig, encoder.dropout), .least = 0, .most = 1, .below_most = true, .word = "auto", .standard = "0.0",
    .help = "mlp: share dropped behind each hidden layer; cnn: before the last layer; auto: as published for lenet (0.5) and snet (0.25), else none"},
 

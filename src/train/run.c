@@ -44,7 +44,7 @@ typedef struct Run {
   double epoch_began;
   int64_t epoch_samples; // seen in this process in this epoch
   double norm, rate;
-  bool locked, interrupted;
+  bool locked, interrupted, dumped;
 } Run;
 
 static bool has_split(const Session *session, Split split) {
@@ -93,8 +93,10 @@ static Status one_step(Run *run, double *riders) {
       optimizer_step(&run->optimizer, session->sums, run->rate, run->position.step + 1, &run->norm, riders, RIDERS);
   if (status.code)
     return status;
-  if (run->options->dump_gradients && run->position.step == 0)
+  if (run->options->dump_gradients && !run->dumped) {
     TRY(dump_gradients(session, run->options->dump_gradients));
+    run->dumped = true;
+  }
   run->position.step++;
   progress->batch++;
   run->epoch_samples += rows;
