@@ -379,8 +379,7 @@ int main(int argc, char **argv) {
   if (argc > 2 && !strcmp(argv[1], "job"))
     return job(argc, argv);
   CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0, "who am I");
-  const char *base = getenv("TMPDIR");
-  snprintf(scratch, sizeof scratch, "%s/checkpoint-faults-XXXXXX", base && *base ? base : "/tmp");
+  snprintf(scratch, sizeof scratch, "%s/checkpoint-faults-XXXXXX", scratch_base());
   CHECK(mkdtemp(scratch), "no directory");
   char run_directory[320];
   snprintf(run_directory, sizeof run_directory, "%s/run", scratch);

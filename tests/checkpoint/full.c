@@ -150,7 +150,7 @@ int main(int argc, char **argv) {
     return job(argc, argv);
   char self[LINE] = {0}, scratch[LINE], disk[2 * LINE], shim[LINE], command[8 * LINE];
   CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0, "who am I");
-  snprintf(scratch, sizeof scratch, "%.200s/checkpoint-full-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+  snprintf(scratch, sizeof scratch, "%.200s/checkpoint-full-XXXXXX", scratch_base());
   CHECK(mkdtemp(scratch), "no directory");
   snprintf(disk, sizeof disk, "%s/disk", scratch);
   CHECK(mkdir(disk, 0777) == 0, "mkdir");

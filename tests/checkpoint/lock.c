@@ -347,7 +347,7 @@ int main(int argc, char **argv) {
   if (argc > 2 && !strcmp(argv[1], "contender"))
     return contender(argc, argv);
   CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0 && gethostname(host, sizeof host - 1) == 0, "who am I");
-  snprintf(scratch, sizeof scratch, "%.200s/checkpoint-lock-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+  snprintf(scratch, sizeof scratch, "%.200s/checkpoint-lock-XXXXXX", scratch_base());
   CHECK(mkdtemp(scratch), "no directory");
   test_races(false, all() ? 1000 : 100);
   if (build_shim()) {

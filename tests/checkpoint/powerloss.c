@@ -302,7 +302,7 @@ int main(int argc, char **argv) {
   snprintf(source, sizeof source, "%s", __FILE__);
   *strrchr(source, '/') = 0;
   *strrchr(source, '/') = 0;
-  snprintf(dir, sizeof dir, "%.200s/checkpoint-power-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+  snprintf(dir, sizeof dir, "%.200s/checkpoint-power-XXXXXX", scratch_base());
   CHECK(mkdtemp(dir), "no directory");
   snprintf(command, sizeof command,
            "cc -O1 -shared -fPIC '%s/shim/fault.c' -o %s/fault.so -ldl && "
