@@ -12,19 +12,16 @@
 #include <omp.h>
 #include <string.h>
 
-enum { STRIP_FLOATS = 1 << 16 };
-
 int conv2d_height(const ConvShape *shape) {
   return (shape->h + 2 * shape->padding - shape->kernel) / shape->stride + 1;
 }
 
 int conv2d_width(const ConvShape *shape) { return (shape->w + 2 * shape->padding - shape->kernel) / shape->stride + 1; }
 
-/// sum(c, i, y, x) = chain over taps l of w(l, c) field[offset[l] + i image + y pitch + x], c < channels, y < rows,
+/// sum(c, i, y, x) = chain over taps l of w(l, c) field[offset[l] + y line + i pitch + x], c < channels, y < rows,
 /// x < columns, goes to to[i to_image + c to_channel + y to_row + x to_step].
 typedef struct Correlation {
-  const Field *field;
-  const float *w; // in blocks of at most set->rows channels: [taps, channels of the block]
+  const float *w; // in blocks of channels: [taps, channels of the block]
   const int *offset;
   int taps, channels, blocks, rows, columns;
   float *to;
@@ -34,71 +31,126 @@ typedef struct Correlation {
   bool accumulate;
 } Correlation;
 
-static void put(float *to, int step, const float *sum, int n, const float *b, bool accumulate) {
-  if (accumulate)
-    for (int j = 0; j < n; j++)
-      to[j * step] += sum[j];
-  else if (b)
-    for (int j = 0; j < n; j++)
-      to[j * step] = sum[j] + *b;
-  else
-    for (int j = 0; j < n; j++)
-      to[j * step] = sum[j];
+/// Memory that will be read soon, asked for line by line.
+typedef struct Ahead {
+  const char *at;
+  size_t lines;
+} Ahead;
+
+static void look_ahead(Ahead *ahead, size_t lines) {
+  for (lines = lines < ahead->lines ? lines : ahead->lines; lines > 0; lines--, ahead->lines--, ahead->at += 64)
+    __builtin_prefetch(ahead->at, 0, 2);
 }
 
-/// The sums [channels, pitch] of positions q and following, as far as they are positions of an output.
-static void put_tile(const Correlation *p, const float *sum, int pitch, int q, int end, float *to, int channel,
-                     int channels) {
-  while (q < end) {
-    const int i = (int)(q / p->field->image), rest = (int)(q % p->field->image), y = rest / p->field->pitch,
-              x = rest % p->field->pitch;
-    int n = x < p->columns && y < p->rows ? p->columns - x : 0;
-    n = n < end - q ? n : end - q;
-    float *place = to + i * p->to_image + y * p->to_row + (ptrdiff_t)x * p->to_step;
-    if (n > 0)
-      for (int c = channel; c < channel + channels; c++)
-        put(place + c * p->to_channel, p->to_step, sum + (c - channel) * pitch, n, p->b ? p->b + c : NULL,
-            p->accumulate);
-    const int skip = p->field->pitch - x;
-    q += skip;
-    sum += skip;
-  }
-}
-
-static void correlate_strip(const ConvSet *set, const Correlation *p, const float *field, float *to, int images) {
-  _Alignas(64) float sum[CONV_ROWS * CONV_VECTORS * CONV_WIDTH];
-  if (p->rows == 0 || p->columns == 0)
-    return;
-  const int end = (int)((images - 1) * p->field->image) + (p->rows - 1) * p->field->pitch + p->columns;
-  for (int q = 0; q < end; q += set->vectors * set->width) {
-    const int left = conv_ceiling(end - q, set->width), vectors = left < set->vectors ? left : set->vectors,
-              pitch = vectors * set->width;
-    for (int b = 0; b < p->blocks; b++) {
-      const int c = conv_part(b, p->channels, p->blocks), channels = conv_part(b + 1, p->channels, p->blocks) - c;
-      set->correlate[channels - 1][vectors - 1](sum, p->w + (size_t)c * p->taps, field + q, p->offset, p->taps);
-      put_tile(p, sum, pitch, q, q + pitch < end ? q + pitch : end, to, c, channels);
+/// Positions q to q + vectors * width of a field, as far as they are positions of the first `images` outputs.
+static void runs_find(Runs *runs, const Correlation *p, const Field *field, int q, int vectors, int width, int images) {
+  int y = (int)(q / field->line), i = (int)(q % field->line) / field->pitch, x = (int)(q % field->line) % field->pitch;
+  for (int j = 0; j < vectors; j++) {
+    runs->runs[j] = 0;
+    for (int lane = 0; lane < width;) {
+      const int left = width - lane, n = field->pitch - x < left ? field->pitch - x : left,
+                wanted = p->columns - x < n ? p->columns - x : n;
+      if (wanted > 0 && i < images && y < p->rows)
+        runs->run[j][runs->runs[j]++] =
+            (Run){.to = i * p->to_image + y * p->to_row + (ptrdiff_t)(x - lane) * p->to_step,
+                  .begin = lane,
+                  .end = lane + wanted};
+      lane += n;
+      x += n;
+      if (x < field->pitch)
+        continue;
+      x = 0;
+      if (++i == field->images) {
+        i = 0;
+        y++;
+      }
     }
   }
 }
 
+/// Where lanes are not neighbours in memory, a tile is put down first and goes from there one by one.
+static void put(const Correlate *p, int rows, int vectors, int width, const Runs *runs, float *to, ptrdiff_t to_row,
+                int step, bool accumulate) {
+  for (int i = 0; i < rows; i++, to += to_row)
+    for (int j = 0; j < vectors; j++)
+      for (const Run *run = runs->run[j]; run < runs->run[j] + runs->runs[j]; run++)
+        for (int lane = run->begin; lane < run->end; lane++) {
+          const float sum = p->to[(i * vectors + j) * width + lane];
+          float *place = &to[run->to + (ptrdiff_t)lane * step];
+          *place = accumulate ? *place + sum : sum;
+        }
+}
+
+static void run_tile(const ConvSet *set, const Correlation *p, const Runs *runs, const float *x, float *to, int vectors,
+                     Ahead *ahead, size_t lines) {
+  _Alignas(64) float sum[CONV_ROWS * CONV_VECTORS * CONV_WIDTH];
+  Runs all;
+  for (int j = 0; j < vectors && p->to_step != 1; j++) {
+    all.runs[j] = 1;
+    all.run[j][0] = (Run){j * set->width, 0, set->width};
+  }
+  for (int b = 0; b < p->blocks; b++) {
+    const int c = conv_part(b, p->channels, p->blocks), channels = conv_part(b + 1, p->channels, p->blocks) - c;
+    Correlate tile = {.w = p->w + (size_t)c * p->taps,
+                      .x = x,
+                      .b = p->b ? p->b + c : NULL,
+                      .offset = p->offset,
+                      .taps = p->taps,
+                      .accumulate = p->accumulate,
+                      .to = to + c * p->to_channel,
+                      .to_row = p->to_channel,
+                      .runs = runs};
+    look_ahead(ahead, lines);
+    if (p->to_step != 1) {
+      tile.accumulate = false;
+      tile.to = sum;
+      tile.to_row = vectors * set->width;
+      tile.runs = &all;
+    }
+    set->correlate[channels - 1][vectors - 1](&tile);
+    if (p->to_step != 1)
+      put(&tile, channels, vectors, set->width, runs, to + c * p->to_channel, p->to_channel, p->to_step, p->accumulate);
+  }
+}
+
+static void correlate_strip(const ConvSet *set, const Correlation *p, const Field *field, const float *at, float *to,
+                            int images, Ahead *ahead) {
+  if (p->rows == 0 || p->columns == 0)
+    return;
+  const int end = (int)((p->rows - 1) * field->line) + (images - 1) * field->pitch + p->columns,
+            tiles = conv_ceiling(end, set->vectors * set->width);
+  const size_t lines = ahead->lines / ((size_t)tiles * p->blocks) + 1;
+  for (int q = 0; q < end; q += set->vectors * set->width) {
+    const int left = conv_ceiling(end - q, set->width), vectors = left < set->vectors ? left : set->vectors;
+    Runs runs;
+    runs_find(&runs, p, field, q, vectors, set->width, images);
+    run_tile(set, p, &runs, at + q, to, vectors, ahead, lines);
+  }
+}
+
+/// How many strips of images, at most `most` each, serve all threads alike.
+static int strips_of(int n, int most, int threads) { return conv_ceiling(conv_ceiling(n, most), threads) * threads; }
+
 /// All correlations over images of x: strips of them are shared among threads, each with a field of its own.
-static void correlate(const Correlation *p, int count, const float *x, int n, ConvWork *work, int threads) {
+static void correlate(const Correlation *p, int count, const Field *field, const float *x, int n, int strips,
+                      ConvWork *work, int threads) {
   const ConvSet *set = conv_set();
-  const Field *field = p->field;
-  const int share = conv_ceiling(n, threads), images = field->images < share ? field->images : share;
+  const size_t image = (size_t)field->channels * field->h * field->w;
   float *fields = conv_take(work, threads * field->size * sizeof *fields);
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     float *mine = fields + omp_get_thread_num() * field->size;
     memset(mine, 0, field->size * sizeof *mine);
 #pragma omp for schedule(static)
-    for (int first = 0; first < n; first += images) {
-      const int some = n - first < images ? n - first : images;
-      for (int i = 0; i < some; i++)
+    for (int s = 0; s < strips; s++) {
+      const int first = conv_part(s, n, strips), end = conv_part(s + 1, n, strips),
+                after = s + 1 < strips ? conv_part(s + 2, n, strips) : end;
+      for (int i = first; i < end; i++)
         for (int c = 0; c < field->channels; c++)
-          field_set(field, mine, i, x, first + i, c);
-      for (int j = 0; j < count; j++)
-        correlate_strip(set, &p[j], mine, p[j].to + first * p[j].to_image, some);
+          field_set(field, mine, i - first, x, i, c);
+      Ahead ahead = {(const char *)(x + end * image), (after - end) * image * sizeof *x / 64};
+      for (int j = 0; j < count && first < end; j++)
+        correlate_strip(set, &p[j], field, mine, p[j].to + first * p[j].to_image, end - first, &ahead);
     }
   }
 }
@@ -121,14 +173,15 @@ void conv2d_forward(float *y, const float *x, const float *w, const float *b, co
   const int oh = conv2d_height(shape), ow = conv2d_width(shape), k = shape->kernel, taps = shape->ci * k * k;
   if (n == 0 || shape->co == 0)
     return;
-  const Field field = field_of_input(shape, STRIP_FLOATS);
+  const Field one = field_of_input(shape, 1);
+  const int strips = strips_of(n, field_fit(&one), threads);
+  const Field field = field_of_input(shape, conv_ceiling(n, strips));
   ConvWork work = {.at = scratch};
   int *offset = conv_take(&work, (size_t)taps * sizeof *offset);
   float *packed = conv_take(&work, (size_t)taps * shape->co * sizeof *packed);
   for (int l = 0; l < taps; l++)
     offset[l] = field_tap(&field, l / (k * k), l / k % k, l % k);
-  const Correlation all = {.field = &field,
-                           .w = packed,
+  const Correlation all = {.w = packed,
                            .offset = offset,
                            .taps = taps,
                            .channels = shape->co,
@@ -142,7 +195,7 @@ void conv2d_forward(float *y, const float *x, const float *w, const float *b, co
                            .to_step = 1,
                            .b = b};
   pack_weights(&all, packed, w, k * k, taps, shape->ci, k, 0, 0, 1);
-  correlate(&all, 1, x, n, &work, threads);
+  correlate(&all, 1, &field, x, n, strips, &work, threads);
 }
 
 /// Pixels first, first + s, … of `size` along one axis are reached by taps a, a + s, … of the kernel, m-th of them at
@@ -159,7 +212,7 @@ static PixelClass pixel_class(const ConvShape *shape, int size, int a) {
                       .taps = a < shape->kernel ? (shape->kernel - 1 - a) / s + 1 : 0};
 }
 
-static Field field_of_output(const ConvShape *shape, size_t room) {
+static Field field_of_output(const ConvShape *shape, int images) {
   const int oh = conv2d_height(shape), ow = conv2d_width(shape);
   Margin margin = {0};
   for (int a = 0; a < shape->stride; a++) {
@@ -167,10 +220,9 @@ static Field field_of_output(const ConvShape *shape, size_t room) {
     margin.before = conv_most(margin.before, conv_most(y.taps - 1 - y.shift, x.taps - 1 - x.shift));
     margin.below = conv_most(margin.below, y.pixels + y.shift - oh);
     margin.right = conv_most(margin.right, x.pixels + x.shift - ow);
-    margin.rows = conv_most(margin.rows, y.pixels);
     margin.columns = conv_most(margin.columns, x.pixels);
   }
-  return field_make(shape->co, oh, ow, 1, margin, room);
+  return field_make(shape->co, oh, ow, 1, margin, images);
 }
 
 /// The correlation of class (a, c) and its taps, packed at `offset` and `packed`.
@@ -182,8 +234,7 @@ static Correlation pull_class(const Field *field, const float *w, const ConvShap
     for (int my = 0; my < y.taps; my++)
       for (int mx = 0; mx < x.taps; mx++)
         offset[l++] = field_tap(field, co, y.shift + field->before - my, x.shift + field->before - mx);
-  Correlation some = {.field = field,
-                      .w = packed,
+  Correlation some = {.w = packed,
                       .offset = offset,
                       .taps = shape->co * y.taps * x.taps,
                       .channels = shape->ci,
@@ -203,7 +254,9 @@ void conv2d_backward_input(float *dx, const float *dy, const float *w, const Con
   const int k = shape->kernel, s = shape->stride, taps = shape->co * k * k;
   if (n == 0 || shape->ci == 0)
     return;
-  const Field field = field_of_output(shape, STRIP_FLOATS);
+  const Field one = field_of_output(shape, 1);
+  const int strips = strips_of(n, field_fit(&one), threads);
+  const Field field = field_of_output(shape, conv_ceiling(n, strips));
   ConvWork work = {.at = scratch};
   int *offset = conv_take(&work, (size_t)taps * sizeof *offset);
   float *packed = conv_take(&work, (size_t)taps * shape->ci * sizeof *packed);
@@ -217,17 +270,19 @@ void conv2d_backward_input(float *dx, const float *dy, const float *w, const Con
       offset += p->taps;
       packed += (size_t)p->taps * shape->ci;
     }
-  correlate(all, s * s, dy, n, &work, threads);
+  correlate(all, s * s, &field, dy, n, strips, &work, threads);
 }
 
 size_t conv2d_work(const ConvShape *shape, int threads) {
   const size_t k = (size_t)shape->kernel, s = (size_t)shape->stride, ci = (size_t)shape->ci, co = (size_t)shape->co;
-  const Field field[] = {field_of_input(shape, STRIP_FLOATS), field_of_output(shape, STRIP_FLOATS)};
+  const Field in = field_of_input(shape, 1), out = field_of_output(shape, 1);
+  const size_t in_size = field_of_input(shape, field_fit(&in)).size,
+               out_size = field_of_output(shape, field_fit(&out)).size;
   ConvWork work = {0};
   conv_take(&work, (ci > co ? ci : co) * k * k * sizeof(int));
   conv_take(&work, ci * co * k * k * sizeof(float));
   conv_take(&work, s * s * sizeof(Correlation));
-  conv_take(&work, (size_t)threads * (field[0].size > field[1].size ? field[0].size : field[1].size) * sizeof(float));
+  conv_take(&work, (size_t)threads * (in_size > out_size ? in_size : out_size) * sizeof(float));
   const size_t weights = conv_weights_work(shape);
   return work.used > weights ? work.used : weights;
 }

@@ -9,6 +9,13 @@
 #define VECTORS 2
 #define TARGET __attribute__((target("avx2,fma")))
 typedef __m256 Vector;
+typedef __m256i Mask;
+#define LANES _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
+#define v_mask(begin, end)                                                                                             \
+  _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(begin), LANES),                                             \
+                      _mm256_cmpgt_epi32(_mm256_set1_epi32(end), LANES))
+#define v_load_some(p, mask) _mm256_maskload_ps(p, mask)
+#define v_store_some(p, mask, x) _mm256_maskstore_ps(p, mask, x)
 #define v_zero() _mm256_setzero_ps()
 #define v_set(x) _mm256_set1_ps(x)
 #define v_load(p) _mm256_loadu_ps(p)

@@ -9,6 +9,10 @@
 #define VECTORS 3
 #define TARGET __attribute__((target("avx512f")))
 typedef __m512 Vector;
+typedef __mmask16 Mask;
+#define v_mask(begin, end) ((Mask)((1u << (end)) - (1u << (begin))))
+#define v_load_some(p, mask) _mm512_maskz_loadu_ps(mask, p)
+#define v_store_some(p, mask, x) _mm512_mask_storeu_ps(p, mask, x)
 #define v_zero() _mm512_setzero_ps()
 #define v_set(x) _mm512_set1_ps(x)
 #define v_load(p) _mm512_loadu_ps(p)

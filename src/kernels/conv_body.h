@@ -1,25 +1,35 @@
 // The tiles of a convolution. The including file defines WIDTH, ROWS, VECTORS, TARGET, Vector and v_zero, v_set, v_load,
-// v_store, v_fma, v_add.
+// v_store, v_fma, v_add; Mask and v_mask (lanes [begin, end)), v_load_some, v_store_some.
 #include "kernels/conv_tile.h"
 
 #define EACH_ROW _Pragma("GCC unroll 8") for (int i = 0; i < rows; i++)
 #define EACH_VECTOR _Pragma("GCC unroll 3") for (int j = 0; j < vectors; j++)
+#define EACH_RUN EACH_VECTOR for (const Run *run = p->runs->run[j], *last = run + p->runs->runs[j]; run < last; run++)
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
-INLINE void correlate(float *to, const float *w, const float *x, const int *offset, int taps, const int rows,
-                      const int vectors) {
+INLINE void correlate(const Correlate *p, const int rows, const int vectors) {
   Vector sum[ROWS][VECTORS];
+  const float *w = p->w, *x = p->x;
+  EACH_RUN EACH_ROW __builtin_prefetch(p->to + i * p->to_row + run->to + run->begin, 1);
   EACH_ROW EACH_VECTOR sum[i][j] = v_zero();
-  for (int l = 0; l < taps; l++, w += rows) {
-    const float *from = x + offset[l];
+  for (const int *offset = p->offset, *end = offset + p->taps; offset < end; offset++, w += rows) {
     Vector right[VECTORS];
-    EACH_VECTOR right[j] = v_load(from + j * WIDTH);
+    EACH_VECTOR right[j] = v_load(x + *offset + j * WIDTH);
     EACH_ROW {
       const Vector left = v_set(w[i]);
       EACH_VECTOR sum[i][j] = v_fma(left, right[j], sum[i][j]);
     }
   }
-  EACH_ROW EACH_VECTOR v_store(to + (i * vectors + j) * WIDTH, sum[i][j]);
+  if (p->b)
+    EACH_ROW EACH_VECTOR sum[i][j] = v_add(sum[i][j], v_set(p->b[i]));
+  EACH_RUN {
+    const Mask mask = v_mask(run->begin, run->end);
+    float *to = p->to + run->to;
+    if (p->accumulate)
+      EACH_ROW v_store_some(to + i * p->to_row, mask, v_add(v_load_some(to + i * p->to_row, mask), sum[i][j]));
+    else
+      EACH_ROW v_store_some(to + i * p->to_row, mask, sum[i][j]);
+  }
 }
 
 INLINE void weigh(const Weigh *p, const int rows, const int vectors) {
@@ -51,10 +61,7 @@ INLINE void add(float *to, const float *dy, ptrdiff_t dy_step, int n, const int 
 }
 
 #define TILE(rows, vectors)                                                                                            \
-  static TARGET void correlate_##rows##x##vectors(float *sum, const float *w, const float *x, const int *offset,       \
-                                                  int taps) {                                                          \
-    correlate(sum, w, x, offset, taps, rows, vectors);                                                                 \
-  }                                                                                                                    \
+  static TARGET void correlate_##rows##x##vectors(const Correlate *p) { correlate(p, rows, vectors); }                 \
   static TARGET void weigh_##rows##x##vectors(const Weigh *p) { weigh(p, rows, vectors); }
 #define ADD(vectors)                                                                                                   \
   static TARGET void add_##vectors(float *sum, const float *dy, ptrdiff_t dy_step, int n) {                            \

@@ -6,58 +6,61 @@
 
 #include <string.h>
 
-enum { LINE = 16, OVERRUN = CONV_VECTORS * CONV_WIDTH };
+enum { LINE = 16, OVERRUN = CONV_VECTORS * CONV_WIDTH, STRIP_POSITIONS = 512 };
 
 const ConvSet *conv_set(void) {
   const TileSet *set = tile_set();
   return set == &tile_set_avx512 ? &conv_set_avx512 : set == &tile_set_avx2 ? &conv_set_avx2 : &conv_set_portable;
 }
 
-Field field_make(int channels, int h, int w, int stride, Margin margin, size_t room) {
-  Field field = {.channels = channels, .h = h, .w = w, .stride = stride, .before = margin.before};
-  ptrdiff_t rows, tail = 0;
+Field field_make(int channels, int h, int w, int stride, Margin margin, int images) {
+  Field field = {.channels = channels, .h = h, .w = w, .stride = stride, .before = margin.before, .images = images};
+  int lines, tail;
   if (stride == 1) {
-    const int below = conv_most(margin.before, margin.below), right = conv_most(margin.before, margin.right);
-    rows = conv_most(h + below, margin.rows);
-    field.pitch = conv_most(w + right, margin.columns);
-    tail = (ptrdiff_t)below * field.pitch + right;
+    tail = conv_most(margin.before, margin.right);
+    lines = margin.before + h + margin.below;
+    field.pitch = conv_most(w + tail, margin.columns);
   } else {
-    rows = conv_ceiling(margin.before + h + margin.below, stride);
+    tail = 0;
+    lines = conv_ceiling(margin.before + h + margin.below, stride);
     field.pitch = conv_ceiling(margin.before + w + margin.right, stride);
   }
-  field.image = rows * field.pitch;
-  const ptrdiff_t phases = (ptrdiff_t)stride * stride, whole = channels * phases * field.image;
-  field.images = whole < (ptrdiff_t)room ? (int)((ptrdiff_t)room / whole) : 1;
-  // An odd number of lines from plane to plane, that they do not all fall into the same set of the cache.
-  field.phase = ((field.images * field.image + tail + LINE - 1) / LINE | 1) * LINE;
-  field.channel = phases * field.phase;
+  field.line = (ptrdiff_t)images * field.pitch;
+  // An odd number of cache lines from plane to plane, that they do not all fall into the same set.
+  field.phase = ((lines * field.line + tail + LINE - 1) / LINE | 1) * LINE;
+  field.channel = (ptrdiff_t)stride * stride * field.phase;
   field.size = (size_t)(channels * field.channel + OVERRUN);
   return field;
 }
 
-Field field_of_input(const ConvShape *shape, size_t room) {
+int field_fit(const Field *one) {
+  const ptrdiff_t most = STRIP_POSITIONS / (one->h * one->line);
+  return most > 1 ? (int)most : 1;
+}
+
+Field field_of_input(const ConvShape *shape, int images) {
   const int p = shape->padding;
-  return field_make(shape->ci, shape->h, shape->w, shape->stride,
-                    (Margin){p, p, p, conv2d_height(shape), conv2d_width(shape)}, room);
+  return field_make(shape->ci, shape->h, shape->w, shape->stride, (Margin){p, p, p, conv2d_width(shape)}, images);
 }
 
 int field_tap(const Field *field, int channel, int ky, int kx) {
   const int s = field->stride;
-  return (int)(channel * field->channel + (ky % s * s + kx % s) * field->phase + ky / s * field->pitch + kx / s);
+  return (int)(channel * field->channel + (ky % s * s + kx % s) * field->phase + ky / s * field->line + kx / s);
 }
 
 void field_set(const Field *field, float *to, int i, const float *x, ptrdiff_t image, int channel) {
-  const int s = field->stride, h = field->h, w = field->w;
+  const int s = field->stride, h = field->h, w = field->w, before = field->before;
   x += (image * field->channels + channel) * h * w;
-  to += i * field->image + channel * field->channel;
+  to += i * field->pitch + channel * field->channel;
   for (int row = 0; row < h; row++, x += w) {
-    const int y = row + field->before;
-    float *line = to + y % s * s * field->phase + y / s * field->pitch;
+    const int y = row + before;
+    float *line = to + y % s * s * field->phase + y / s * field->line;
     if (s == 1)
-      memcpy(line + field->before, x, (size_t)w * sizeof *x);
+      memcpy(line + before, x, (size_t)w * sizeof *x);
     else
-      for (int j = 0; j < w; j++)
-        line[(j + field->before) % s * field->phase + (j + field->before) / s] = x[j];
+      for (int phase = 0; phase < s; phase++, line += field->phase)
+        for (int j = before <= phase ? 0 : (before - phase + s - 1) / s; j * s + phase - before < w; j++)
+          line[j] = x[j * s + phase - before];
   }
 }
 

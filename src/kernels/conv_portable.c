@@ -10,6 +10,9 @@
 typedef struct Vector {
   float lane[WIDTH];
 } Vector;
+typedef struct Mask {
+  int begin, end;
+} Mask;
 
 #define EACH_LANE _Pragma("GCC unroll 4") for (int i = 0; i < WIDTH; i++)
 
@@ -18,6 +21,16 @@ static inline Vector v_set(float x) { return (Vector){{x, x, x, x}}; }
 static inline Vector v_load(const float *p) { return (Vector){{p[0], p[1], p[2], p[3]}}; }
 
 static inline void v_store(float *p, Vector x) { EACH_LANE p[i] = x.lane[i]; }
+
+static inline Vector v_load_some(const float *p, Mask mask) {
+  Vector x;
+  EACH_LANE x.lane[i] = i >= mask.begin && i < mask.end ? p[i] : 0.0f;
+  return x;
+}
+
+static inline void v_store_some(float *p, Mask mask, Vector x) {
+  EACH_LANE if (i >= mask.begin && i < mask.end) p[i] = x.lane[i];
+}
 
 static inline Vector v_fma(Vector a, Vector b, Vector c) {
   EACH_LANE c.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
@@ -30,6 +43,7 @@ static inline Vector v_add(Vector a, Vector b) {
 }
 
 #define v_zero() v_set(0.0f)
+#define v_mask(begin, end) ((Mask){begin, end})
 
 #include "kernels/conv_body.h"
 

@@ -2,12 +2,34 @@
 #define KERNELS_CONV_TILE_H
 /// The innermost pieces of a convolution, made once per instruction set from conv_body.h: tiles of rows x (vectors * width)
 /// sums in registers. Every sum is a chain of its own, so a tile's size is a matter of speed only.
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { CONV_ROWS = 8, CONV_VECTORS = 3, CONV_WIDTH = 16 }; // the most that any instruction set uses
 
-/// sum[i, j] = chain over taps l of w[l, i] x[offset[l] + j], i < rows, j < vectors * width, from +0.
-typedef void Correlate(float *sum, const float *w, const float *x, const int *offset, int taps);
+/// Lanes [begin, end) of a vector of sums go to to[lane].
+typedef struct Run {
+  ptrdiff_t to;
+  int begin, end;
+} Run;
+
+/// Which sums of a tile are wanted: runs[j] runs of vector j.
+typedef struct Runs {
+  int runs[CONV_VECTORS];
+  Run run[CONV_VECTORS][CONV_WIDTH];
+} Runs;
+
+/// sum(i, j) = chain over taps l of w[l, i] x[offset[l] + j], i < rows, j < vectors * width, from +0. Those in runs go to
+/// to[i to_row + run.to + lane], with b[i] added (NULL: nothing), or added to what is there.
+typedef struct Correlate {
+  const float *w, *x, *b;
+  const int *offset;
+  int taps;
+  bool accumulate;
+  float *to;
+  ptrdiff_t to_row;
+  const Runs *runs;
+} Correlate;
 
 /// sum[i, j] continues with the chain over (y, x) of dy[y width + x, j] at[offset[i] + y pitch + x], i < rows,
 /// j < vectors * CONV vector width, y < height, x < width.
@@ -23,7 +45,7 @@ typedef struct Weigh {
 
 typedef struct ConvSet {
   int width, rows, vectors; // floats a vector; the largest tile
-  Correlate *correlate[CONV_ROWS][CONV_VECTORS];
+  void (*correlate[CONV_ROWS][CONV_VECTORS])(const Correlate *);
   void (*weigh[CONV_ROWS][CONV_VECTORS])(const Weigh *);
   /// sum[j] continues with the chain over l < n of dy[l dy_step + j] (plain additions), j < vectors * width.
   void (*add[CONV_VECTORS])(float *sum, const float *dy, ptrdiff_t dy_step, int n);

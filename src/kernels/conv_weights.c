@@ -14,7 +14,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { CHUNK_FLOATS = 1 << 16, BAND_POSITIONS = 256 };
+enum { CHUNK_FLOATS = 1 << 17, BAND_POSITIONS = 256 };
 
 typedef struct Weights {
   const ConvSet *set;
@@ -29,10 +29,12 @@ typedef struct Weights {
 static Weights weights_plan(const ConvShape *shape, ConvWork *work) {
   const ConvSet *set = conv_set();
   Weights p = {.set = set, .oh = conv2d_height(shape), .ow = conv2d_width(shape)};
-  p.field = field_of_input(shape, CHUNK_FLOATS);
   p.taps = shape->ci * shape->kernel * shape->kernel;
   p.vectors = conv_ceiling(shape->co, set->width);
   p.lanes = p.vectors * set->width;
+  const Field one = field_of_input(shape, 1);
+  const int images = (int)(CHUNK_FLOATS / (one.size + (size_t)p.oh * p.ow * p.lanes));
+  p.field = field_of_input(shape, images > 1 ? images : 1);
   p.groups = conv_ceiling(p.taps, set->rows);
   p.panels = conv_ceiling(p.vectors, set->vectors);
   p.band = conv_ceiling(BAND_POSITIONS, p.ow);
@@ -81,11 +83,11 @@ static void weigh_band(const Weights *p, TileOfWeights tile, int level, int i, i
                                                           .sum_step = p->lanes,
                                                           .dy = dy,
                                                           .dy_step = p->lanes,
-                                                          .x = p->x + i * p->field.image + begin * p->field.pitch,
+                                                          .x = p->x + i * p->field.pitch + begin * p->field.line,
                                                           .offset = p->offset + tile.tap,
                                                           .height = end - begin,
                                                           .width = p->ow,
-                                                          .pitch = p->field.pitch});
+                                                          .pitch = (int)p->field.line});
 }
 
 /// Lays out images [first, first + images); all threads take part, and none leaves before the last.
