@@ -68,28 +68,31 @@ bool text_to_int64(const char *text, int64_t *value) {
   return !*end && errno == 0;
 }
 
+// Letters put in, left out, exchanged, or swapped with their neighbour: the smallest number of such mistakes (optimal string
+// alignment, a restricted Damerau-Levenshtein distance). Row i of the table is kept together with the two before it.
 static int edit_distance(const char *a, const char *b) {
   enum { LONGEST = 64 };
-  size_t n = strlen(a), m = strlen(b);
+  int n = (int)strlen(a), m = (int)strlen(b);
   if (n > LONGEST || m > LONGEST)
     return LONGEST;
-  int row[LONGEST + 1];
-  for (size_t j = 0; j <= m; j++)
-    row[j] = (int)j;
-  for (size_t i = 1; i <= n; i++) {
-    int diagonal = row[0];
-    row[0] = (int)i;
-    for (size_t j = 1; j <= m; j++) {
-      int above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
-      if (above + 1 < best)
-        best = above + 1;
+  int table[3][LONGEST + 1];
+  for (int j = 0; j <= m; j++)
+    table[0][j] = j;
+  for (int i = 1; i <= n; i++) {
+    int *row = table[i % 3], *above = table[(i + 2) % 3], *before = table[(i + 1) % 3];
+    row[0] = i;
+    for (int j = 1; j <= m; j++) {
+      int best = above[j - 1] + (a[i - 1] != b[j - 1]);
+      if (above[j] + 1 < best)
+        best = above[j] + 1;
       if (row[j - 1] + 1 < best)
         best = row[j - 1] + 1;
-      diagonal = above;
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+        best = before[j - 2] + 1;
       row[j] = best;
     }
   }
-  return row[m];
+  return table[n % 3][m];
 }
 
 const char *text_nearest(const char *word, const char *const *candidates, int count) {

@@ -8,13 +8,13 @@
 #include "metrics/ranking.h"
 #include "metrics/summary.h"
 #include "train/interrupt.h"
+#include "train/run_files.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static int batches_of(const Evaluator *evaluator) {
   int room = evaluator->session->batch.room;
@@ -273,14 +273,12 @@ static Status add_rate(Evaluator *evaluator, double rate, int modality, json_t *
   return STATUS_OK;
 }
 
-static Status write_json(const char *path, json_t *root) {
-  char temporary[PATH_MOST + 16];
-  snprintf(temporary, sizeof temporary, "%s.tmp", path);
-  if (json_dump_file(root, temporary, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) != 0 || rename(temporary, path) != 0) {
-    unlink(temporary);
-    return status_error(EXIT_IO, "%s: cannot be written; is the disk full?", path);
-  }
-  return STATUS_OK;
+static Status write_json(const char *path, const json_t *root) {
+  char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+  REQUIRE(text, "the scores cannot be written as JSON");
+  Status status = run_file_write(path, text);
+  free(text);
+  return status;
 }
 
 static Status fill(Evaluator *evaluator, const EvaluationPlan *plan, json_t *root, bool table) {

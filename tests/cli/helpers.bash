@@ -56,10 +56,10 @@ ended() {
   local code=$1 ranks=$2 rank said
   for ((rank = 0; rank == 0 || rank < ranks; rank++)); do
     [[ -e codes/code.$rank ]] || fail "rank $rank of $ranks did not end by itself; wanted $code"
-    [[ $(<"codes/code.$rank") == "$code" ]] || fail "rank $rank of $ranks ended with $(<"codes/code.$rank"), not $code"
+    [[ $(<"codes/code.$rank") =~ ^$code$ ]] || fail "rank $rank of $ranks ended with $(<"codes/code.$rank"), not $code"
   done
   said=$(grep '^rebasis: ' err | grep -vc '^rebasis: warning: ' || true)
-  if ((code == 0)); then
+  if [[ $code == 0 ]]; then
     ((said == 0)) || fail "an error was said"
   else
     ((said == 1)) || fail "an error was said $said times"
