@@ -36,6 +36,8 @@ Status options_parse(int argc, const char **argv, const struct poptOption *table
                              POPT_TABLEEND};
   char name[64];
   text_print(name, sizeof name, "rebasis %s", argv[0]);
+  const char *command = argv[0];
+  argv[0] = name; // what help calls the program
   poptContext context = poptGetContext(name, argc, argv, all, 0);
   int option;
   *done = false;
@@ -47,8 +49,8 @@ Status options_parse(int argc, const char **argv, const struct poptOption *table
       return status;
   }
   if (option < -1)
-    return status_error(EXIT_USAGE, "%s: %s: %s; see rebasis %s --help", argv[0],
-                        poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(option), argv[0]);
+    return status_error(EXIT_USAGE, "%s: %s: %s; see rebasis %s --help", command,
+                        poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(option), command);
   if (common->help) {
     print_help(context, usage, example);
     *done = true;

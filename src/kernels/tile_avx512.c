@@ -64,7 +64,8 @@ TILES(7)
 TILES(8)
 
 TILE_PACKING(1)
-TILE_PACKING(2) TILE_PACKING(3)
+TILE_PACKING(2)
+TILE_PACKING(3)
 
 #define NAMES(order, rows)                                                                                             \
   { order##_##rows##x1, order##_##rows##x2, order##_##rows##x3 }
