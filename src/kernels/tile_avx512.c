@@ -75,16 +75,16 @@ TILE_PACKING(3)
         NAMES(order, 7), NAMES(order, 8)                                                                               \
   }
 
-    const TileSet tile_set_avx512 = {
-        "avx512",
-        WIDTH,
-        ROWS,
-        VECTORS,
-        false,
-        {TABLE(chain), TABLE(slices)},
-        {{packing_chain_1, packing_chain_2, packing_chain_3}, {packing_slices_1, packing_slices_2, packing_slices_3}},
-        pack,
-        pack_transposed};
+const TileSet tile_set_avx512 = {
+    "avx512",
+    WIDTH,
+    ROWS,
+    VECTORS,
+    false,
+    {TABLE(chain), TABLE(slices)},
+    {{packing_chain_1, packing_chain_2, packing_chain_3}, {packing_slices_1, packing_slices_2, packing_slices_3}},
+    pack,
+    pack_transposed};
 #else
 const TileSet tile_set_avx512;
 #endif

@@ -72,7 +72,7 @@ expect() {
   shift 3
   program "$ranks" "$@"
   ended "$code" "$ranks"
-  cat out err | grep -qE -- "$pattern" || fail "$*: nothing like '$pattern' was said"
+  grep -qE -- "$pattern" out err || fail "$*: nothing like '$pattern' was said"
 }
 
 # The pid of the program on a rank of the job that runs now.
