@@ -467,6 +467,7 @@ size_t sums_bytes(const Grid *grid, const Parameters *parameters, const SumStage
   // Own totals when more than one partial sum meets; messages carry the gradients twice.
   int64_t totals = grid->ranks > 1 ? flat / grid->ranks : 0;
   int64_t messages = window || grid->ranks == 1 ? 0 : 2 * gradients;
-  int64_t parameters_here = window && rank != 0 ? 0 : flat;
-  return (size_t)(gradients + totals + messages + parameters_here) * sizeof(float);
+  // In a window, what a rank reads of its neighbours counts as its own: their gradients of its units, and all parameters.
+  int64_t touched = window ? flat * (grid->ranks - 1) / grid->ranks : 0;
+  return (size_t)(gradients + totals + messages + touched + flat) * sizeof(float);
 }
