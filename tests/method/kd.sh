@@ -76,7 +76,7 @@ run 1 1 1 random "${short[@]}" --set method.distillation.order=random
 run 2 2 1 together "${short[@]}" --set method.distillation.order=simultaneous
 run 1 1 1 named "${short[@]}" --set method.distillation.teachers='[m2]'
 run 1 1 1 unseen "${short[@]}" --set missingness.protocol=pattern --set missingness.withheld='[m1]'
-read -r first second < <(teachers up)
+read -r first second <<<"$(teachers up)"
 [[ $(teachers down) == "$second $first " && $(teachers one) == "$second " && $(teachers named) == "m2 " && $(teachers unseen) == "m2 " ]] ||
   fail "orders: $(teachers up), $(teachers down), $(teachers one), $(teachers named), $(teachers unseen)"
 [[ -d together/phases/distil-1 && ! -d together/phases/distil-2 && ! -d up/phases/joint ]] || fail "phases: $(ls together/phases up/phases)"
