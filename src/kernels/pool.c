@@ -1,29 +1,71 @@
 // y = max over the window; its adjoint gives dy to the pixel that was chosen.
 #include "kernels/conv.h"
 
+#include "kernels/tile.h"
+
 #include <string.h>
 
-static void pool_plane(float *y, int32_t *argmax, const float *x, int h, int w, int kernel, int stride) {
-  for (int top = 0; top + kernel <= h; top += stride)
-    for (int left = 0; left + kernel <= w; left += stride) {
-      int best = top * w + left;
-      for (int ky = 0; ky < kernel; ky++)
-        for (int kx = 0; kx < kernel; kx++) {
-          int here = (top + ky) * w + left + kx;
-          if (x[here] > x[best] || x[here] != x[here])
-            best = here;
-        }
-      *y++ = x[best];
-      *argmax++ = best;
-    }
+typedef union Number {
+  float value;
+  int32_t bits;
+} Number;
+
+/// One row of outputs; `at` is the place of its first window in the plane x. Masks instead of branches, which nobody could
+/// guess; with constants for kernel and stride they become vectors.
+static inline __attribute__((always_inline)) void pool_row(float *restrict y, int32_t *restrict argmax,
+                                                           const float *restrict x, int32_t at, int w, int ow,
+                                                           const int kernel, const int stride) {
+#pragma omp simd
+  for (int ox = 0; ox < ow; ox++) {
+    const int32_t corner = at + ox * stride;
+    Number best = {x[corner]};
+    int32_t place = corner;
+    for (int ky = 0; ky < kernel; ky++)
+      for (int kx = 0; kx < kernel; kx++) {
+        const int32_t here = corner + ky * w + kx;
+        const Number number = {x[here]};
+        const int32_t take = -((number.value > best.value) | (number.value != number.value));
+        best.bits ^= (best.bits ^ number.bits) & take;
+        place ^= (place ^ here) & take;
+      }
+    y[ox] = best.value;
+    argmax[ox] = place;
+  }
 }
+
+typedef void PoolRow(float *y, int32_t *argmax, const float *x, int32_t at, int w, int ow, int kernel, int stride);
+
+#define POOL_ROW(name, target)                                                                                         \
+  static target void name(float *y, int32_t *argmax, const float *x, int32_t at, int w, int ow, int kernel,            \
+                          int stride) {                                                                                \
+    if (kernel == 2 && stride == 2)                                                                                    \
+      pool_row(y, argmax, x, at, w, ow, 2, 2);                                                                         \
+    else if (kernel == 3 && stride == 2)                                                                               \
+      pool_row(y, argmax, x, at, w, ow, 3, 2);                                                                         \
+    else if (kernel == 2)                                                                                              \
+      pool_row(y, argmax, x, at, w, ow, 2, stride);                                                                    \
+    else                                                                                                               \
+      pool_row(y, argmax, x, at, w, ow, kernel, stride);                                                               \
+  }
+
+POOL_ROW(pool_row_portable, )
+#ifdef __x86_64__
+POOL_ROW(pool_row_avx2,
+         __attribute__((target("avx2")))) // wider vectors gain nothing where rows are short or memory is slow
+#else
+#define pool_row_avx2 pool_row_portable
+#endif
 
 void max_pool_forward(float *y, int32_t *argmax, const float *x, int channels, int h, int w, int kernel, int stride,
                       int n, int threads) {
-  const size_t out = (size_t)((h - kernel) / stride + 1) * ((w - kernel) / stride + 1);
+  const int oh = (h - kernel) / stride + 1, ow = (w - kernel) / stride + 1;
+  PoolRow *row = tile_set() == &tile_set_portable ? pool_row_portable : pool_row_avx2;
 #pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
   for (int plane = 0; plane < n * channels; plane++)
-    pool_plane(y + plane * out, argmax + plane * out, x + (size_t)plane * h * w, h, w, kernel, stride);
+    for (int oy = 0; oy < oh; oy++) {
+      const size_t to = ((size_t)plane * oh + oy) * ow;
+      row(y + to, argmax + to, x + (size_t)plane * h * w, oy * stride * w, w, ow, kernel, stride);
+    }
 }
 
 void max_pool_backward(float *dx, const float *dy, const int32_t *argmax, int channels, int h, int w, int kernel,
