@@ -72,37 +72,51 @@ static void transpose(float *to, ptrdiff_t to_row, const float *from, ptrdiff_t 
 
 static int ceiling(int a, int b) { return (a + b - 1) / b; }
 
-/// Where part i of `count` things in `parts` nearly equal parts begins; the first is the largest.
-static int part_begin(int i, int count, int parts) { return (int)(((long long)i * count + parts - 1) / parts); }
+/// Things cut into nearly equal parts, the larger ones first.
+typedef struct Cut {
+  int parts, size, larger; // the first `larger` parts have size + 1
+} Cut;
 
-/// Panel q of a block of columns [begin, end) cut into `panels` panels of nearly equally many vectors.
+static Cut cut_of(int count, int parts) { return (Cut){parts, count / parts, count % parts}; }
+static int cut_begin(Cut cut, int i) { return i * cut.size + (i < cut.larger ? i : cut.larger); }
+
+/// Columns [begin, end) of a product for `depth` steps of k: groups of rows times panels of vectors.
+typedef struct Block {
+  const TileSet *set;
+  const Product *p;
+  int begin, end, depth;
+  Cut panels, groups;
+} Block;
+
 typedef struct Panel {
   int column, columns, vectors;
-  size_t place; // of its packed form, in floats per step of k
+  float *packed;
 } Panel;
 
-static Panel panel_at(const TileSet *set, int begin, int end, int q, int panels) {
-  const int all = ceiling(end - begin, set->width), first = part_begin(q, all, panels),
-            last = part_begin(q + 1, all, panels);
-  return (Panel){.column = begin + first * set->width,
-                 .columns = (last == all ? end - begin : last * set->width) - first * set->width,
-                 .vectors = last - first,
-                 .place = (size_t)first * set->width};
+static Panel panel_at(const Block *block, int q) {
+  const int width = block->set->width, first = cut_begin(block->panels, q) * width,
+            last = cut_begin(block->panels, q + 1) * width, all = block->end - block->begin;
+  return (Panel){.column = block->begin + first,
+                 .columns = (last < all ? last : all) - first,
+                 .vectors = (last - first) / width,
+                 .packed = scratch.wide + (size_t)first * block->depth};
 }
 
 /// Rows of the wide factor are packed some at a time, all panels in turn, so that memory is read nearly in a stream.
-static void pack_block(const TileSet *set, const Product *p, int begin, int end, int panels, int depth) {
-  const int stretch = p->wide_column == 1 ? PACK_ROWS : depth;
-  for (int l = 0; l < depth; l += stretch)
-    for (int q = 0; q < panels; q++) {
-      const Panel panel = panel_at(set, begin, end, q, panels);
-      const int rows = depth - l < stretch ? depth - l : stretch;
-      float *to = scratch.wide + panel.place * depth + (size_t)l * panel.vectors * set->width;
+static void pack_wide(const Block *block) {
+  const TileSet *set = block->set;
+  const Product *p = block->p;
+  const int stretch = p->wide_column == 1 ? PACK_ROWS : block->depth;
+  for (int l = 0; l < block->depth; l += stretch)
+    for (int q = 0; q < block->panels.parts; q++) {
+      const Panel panel = panel_at(block, q);
+      const int rows = block->depth - l < stretch ? block->depth - l : stretch;
+      const float *from = p->wide + panel.column * p->wide_column + l * p->wide_step;
+      float *to = panel.packed + (size_t)l * panel.vectors * set->width;
       if (p->wide_column == 1)
-        set->pack(to, p->wide + panel.column + l * p->wide_step, p->wide_step, rows, panel.columns, panel.vectors);
+        set->pack(to, from, p->wide_step, rows, panel.columns, panel.vectors);
       else
-        set->pack_transposed(to, p->wide + panel.column * p->wide_column + l, p->wide_column, rows, panel.columns,
-                             panel.vectors);
+        set->pack_transposed(to, from, p->wide_column, rows, panel.columns, panel.vectors);
     }
 }
 
@@ -117,15 +131,15 @@ static void pack_rows(float *to, const float *from, ptrdiff_t step, int rows, in
         to[i] = from[i];
 }
 
-/// Packs groups [first, end) of rows, some steps of k of all groups in turn: scratch.narrow[group][l, rows of the
-/// group].
-static void pack_narrow(const Product *p, int first, int end, int groups, int depth) {
-  const int begin = part_begin(first, p->rows, groups);
-  for (int l = 0; l < depth; l += PACK_ROWS)
+/// Packs groups [first, end) of rows, some steps of k of all groups in turn: scratch.narrow[group][l, rows of the group].
+static void pack_narrow(const Block *block, int first, int end) {
+  const Product *p = block->p;
+  const int begin = cut_begin(block->groups, first);
+  for (int l = 0; l < block->depth; l += PACK_ROWS)
     for (int g = first; g < end; g++) {
-      const int i = part_begin(g, p->rows, groups), rows = part_begin(g + 1, p->rows, groups) - i;
-      pack_rows(scratch.narrow + (size_t)(i - begin) * depth + l * rows, p->narrow + i + l * p->narrow_step,
-                p->narrow_step, rows, depth - l < PACK_ROWS ? depth - l : PACK_ROWS);
+      const int i = cut_begin(block->groups, g), rows = cut_begin(block->groups, g + 1) - i;
+      pack_rows(scratch.narrow + (size_t)(i - begin) * block->depth + l * rows, p->narrow + i + l * p->narrow_step,
+                p->narrow_step, rows, block->depth - l < PACK_ROWS ? block->depth - l : PACK_ROWS);
     }
 }
 
@@ -168,40 +182,47 @@ static void look_ahead(Tile *tile, const Product *p, const float *c, int rows, i
   *ahead = (Ahead){tile->b, 0, INT_MAX};
 }
 
-/// One group of rows times all panels of a block.
-static void run_group(const TileSet *set, const Product *p, Tile *tile, int i, int rows, int begin, int end, int panels,
-                      int depth, Wide wide) {
+/// Rows [i, i + rows) times all panels.
+static void run_group(const Block *block, Tile *tile, int i, int rows, Wide wide) {
+  const TileSet *set = block->set;
+  const Product *p = block->p;
   const bool sliced = p->slices > 0, more_rows = !sliced && i + rows < p->rows;
   Ahead next_rows = {.at = p->narrow + (i + rows) * p->narrow_row,
                      .times = more_rows ? (int)(rows * p->narrow_row / AHEAD_LINE) : 0};
-  for (int q = 0; q < panels; q++) {
-    const Panel panel = panel_at(set, begin, end, q, panels);
-    const bool more = q + 1 < panels;
-    const int next_row = more ? i : i + rows, next_column = more ? panel.column + panel.columns : begin;
+  for (int q = 0; q < block->panels.parts; q++) {
+    const Panel panel = panel_at(block, q);
+    const bool more = q + 1 < block->panels.parts;
+    const int next_row = more ? i : i + rows, next_column = more ? panel.column + panel.columns : block->begin;
     tile->columns = panel.columns;
-    tile->packed = scratch.wide + panel.place * depth;
-    tile->b = wide == WIDE_PACKED ? tile->packed : p->wide + panel.column;
+    tile->packed = panel.packed;
+    tile->b = wide == WIDE_PACKED ? panel.packed : p->wide + panel.column;
     tile->b_step = wide == WIDE_PACKED ? panel.vectors * set->width : p->wide_step;
-    look_ahead(tile, p, p->c + next_row * p->c_row + next_column * p->c_column, rows, depth, &next_rows);
+    look_ahead(tile, p, p->c + next_row * p->c_row + next_column * p->c_column, rows, block->depth, &next_rows);
     const TileFunction run =
         wide == WIDE_PACKS ? set->packing[sliced][panel.vectors - 1] : set->tile[sliced][rows - 1][panel.vectors - 1];
     run_tile(run, p, tile, i, panel.column, rows);
   }
 }
 
-/// Columns [begin, end) of the product, which are at most as many vectors as the scratch holds, or lie unpacked.
+/// Columns [begin, end) of the product, which are at most as many vectors as the scratch holds unless they are not packed.
 static void run_block(const TileSet *set, const Product *p, int begin, int end, int depth, bool packed) {
-  const int panels = ceiling(ceiling(end - begin, set->width), set->vectors), groups = ceiling(p->rows, set->rows);
-  const bool packs = p->wide_column == 1 && part_begin(1, p->rows, groups) == set->rows;
+  const int vectors = ceiling(end - begin, set->width);
+  const Block block = {set,
+                       p,
+                       begin,
+                       end,
+                       depth,
+                       cut_of(vectors, ceiling(vectors, set->vectors)),
+                       cut_of(p->rows, ceiling(p->rows, set->rows))};
+  const bool packs = p->wide_column == 1 && cut_begin(block.groups, 1) == set->rows;
   Wide wide = !packed ? WIDE_LIES : packs ? WIDE_PACKS : WIDE_PACKED;
   if (wide == WIDE_PACKED)
-    pack_block(set, p, begin, end, panels, depth);
-  // The narrow factor is read along k. Where that is across its rows, groups that are used by several panels are
-  // packed.
-  const int room = NARROW_FLOATS / set->rows / (depth ? depth : 1);
-  const bool gather = p->slices > 0 && panels > 1 && room > 0;
-  for (int g = 0; g < groups; g++) {
-    const int i = part_begin(g, p->rows, groups), rows = part_begin(g + 1, p->rows, groups) - i;
+    pack_wide(&block);
+  // The narrow factor is read along k. Where that is across its rows, groups used by several panels are packed.
+  const int room = NARROW_FLOATS / set->rows / (depth ? depth : 1), groups = block.groups.parts;
+  const bool gather = p->slices > 0 && block.panels.parts > 1 && room > 0;
+  for (int g = 0, packed_rows = 0; g < groups; g++) {
+    const int i = cut_begin(block.groups, g), rows = cut_begin(block.groups, g + 1) - i;
     Tile tile = {.a = p->narrow + i * p->narrow_row,
                  .a_row = p->narrow_row,
                  .a_step = p->narrow_step,
@@ -209,12 +230,14 @@ static void run_block(const TileSet *set, const Product *p, int begin, int end, 
                  .row = p->row,
                  .slices = p->slices};
     if (gather) {
-      if (g % room == 0)
-        pack_narrow(p, g, g + room < groups ? g + room : groups, groups, depth);
-      tile.a = scratch.narrow + (size_t)(i - part_begin(g - g % room, p->rows, groups)) * depth;
+      if (g % room == 0) {
+        packed_rows = i;
+        pack_narrow(&block, g, g + room < groups ? g + room : groups);
+      }
+      tile.a = scratch.narrow + (size_t)(i - packed_rows) * depth;
       tile.a_step = rows;
     }
-    run_group(set, p, &tile, i, rows, begin, end, panels, depth, wide);
+    run_group(&block, &tile, i, rows, wide);
     wide = wide == WIDE_PACKS ? WIDE_PACKED : wide;
   }
 }
@@ -224,13 +247,12 @@ static void run_block(const TileSet *set, const Product *p, int begin, int end, 
 static void run_piece(const TileSet *set, const Product *p, int depth) {
   const int budget = PACK_FLOATS / set->width / (depth ? depth : 1), vectors = ceiling(p->columns, set->width),
             groups = ceiling(p->rows, set->rows);
-  const bool full = part_begin(1, p->rows, groups) == set->rows;
+  const bool full = ceiling(p->rows, groups) == set->rows;
   if (p->wide_column != 1 || (budget >= set->vectors && (full || groups > 2))) {
-    const int blocks = ceiling(vectors, budget);
-    for (int b = 0; b < blocks; b++) {
-      const int first = part_begin(b, vectors, blocks) * set->width,
-                last = part_begin(b + 1, vectors, blocks) * set->width;
-      run_block(set, p, first, last < p->columns ? last : p->columns, depth, true);
+    const Cut blocks = cut_of(vectors, ceiling(vectors, budget));
+    for (int b = 0; b < blocks.parts; b++) {
+      const int end = cut_begin(blocks, b + 1) * set->width;
+      run_block(set, p, cut_begin(blocks, b) * set->width, end < p->columns ? end : p->columns, depth, true);
     }
     return;
   }
@@ -263,18 +285,19 @@ static void run_product(const TileSet *set, const Product *whole) {
   } while (done < end);
 }
 
-/// Thread i of n takes its share of whole vectors of columns, or of rows where there are more groups of those.
+/// Thread i of n takes its share of whole vectors of columns, or of groups of rows where there are more of those.
 static Product share_of(const TileSet *set, const Product *whole, int i, int n) {
   Product p = *whole;
   const int vectors = ceiling(p.columns, set->width), groups = ceiling(p.rows, set->rows);
+  const Cut shares = cut_of(vectors >= groups ? vectors : groups, n);
   if (vectors >= groups) {
-    const int first = part_begin(i, vectors, n) * set->width, last = part_begin(i + 1, vectors, n) * set->width;
-    p.columns = (last < p.columns ? last : p.columns) - first;
+    const int first = cut_begin(shares, i) * set->width, end = cut_begin(shares, i + 1) * set->width;
+    p.columns = (end < p.columns ? end : p.columns) - first;
     p.wide += first * p.wide_column;
     p.c += first * p.c_column;
   } else {
-    const int first = part_begin(i, groups, n) * set->rows, last = part_begin(i + 1, groups, n) * set->rows;
-    p.rows = (last < p.rows ? last : p.rows) - first;
+    const int first = cut_begin(shares, i) * set->rows, end = cut_begin(shares, i + 1) * set->rows;
+    p.rows = (end < p.rows ? end : p.rows) - first;
     p.narrow += first * p.narrow_row;
     p.c += first * p.c_row;
   }

@@ -8,7 +8,8 @@
 enum { TILE_ROWS = 8, TILE_VECTORS = 3, TILE_WIDTH = 16 }; // the most that any instruction set uses
 
 /// Memory that will be needed soon: while the tile runs, the line at `at` is asked for once in two steps of k, `times` times
-/// (INT_MAX: for ever, and the last); each time `at` moves on by `step` floats. Any address will do.
+/// (INT_MAX: for ever, and the last); each time `at` moves on by `step` floats. Any address will do. A tile over slices asks
+/// for `rows` rows of lines, `step` apart.
 typedef struct Ahead {
   const float *at;
   ptrdiff_t step;

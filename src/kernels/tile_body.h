@@ -124,25 +124,28 @@ INLINE void run_slices(const Tile *tile, const int rows, const int vectors, cons
   const int last = tile->columns - (vectors - 1) * WIDTH;
   const Mask mask = v_mask(last);
   const ptrdiff_t a_step = tile->a_step, b_step = tile->b_step, packed_step = packing ? vectors * WIDTH : 0;
-  Walk walk = walk_begin(tile);
+  const float *a = tile->a, *b = tile->b;
+  float *packed = tile->packed;
   for (int s = 0; s < tile->slices; s++) {
     Vector sum[ROWS][VECTORS];
     EACH_ROW EACH_VECTOR sum[i][j] = v_zero();
+    // A row of the next tile of c per slice, or several where slices are few: within the loop it would cost more.
+    for (int i = s; i < rows; i += tile->slices)
+      EACH_VECTOR __builtin_prefetch(tile->ahead[0].at + i * tile->ahead[0].step + j * WIDTH, 0, 2);
     int k = tile->row[s + 1] - tile->row[s];
     for (; k >= AHEAD_STEPS; k -= AHEAD_STEPS) {
-      look_ahead(&walk);
       TWICE {
-        step(sum, walk.a, 1, walk.b, b_step, walk.packed, last, rows, vectors, packing);
-        walk.a += a_step;
-        walk.b += b_step;
-        walk.packed += packed_step;
+        step(sum, a, 1, b, b_step, packed, last, rows, vectors, packing);
+        a += a_step;
+        b += b_step;
+        packed += packed_step;
       }
     }
     if (k > 0) {
-      step(sum, walk.a, 1, walk.b, b_step, walk.packed, last, rows, vectors, packing);
-      walk.a += a_step;
-      walk.b += b_step;
-      walk.packed += packed_step;
+      step(sum, a, 1, b, b_step, packed, last, rows, vectors, packing);
+      a += a_step;
+      b += b_step;
+      packed += packed_step;
     }
     take_leaf(tile, stack, sum, s, mask, rows, vectors);
   }
