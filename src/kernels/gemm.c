@@ -166,6 +166,10 @@ typedef enum Wide { WIDE_LIES, WIDE_PACKED, WIDE_PACKS } Wide;
 /// group will read where they lie.
 static void look_ahead(Tile *tile, const Product *p, const float *c, int rows, int depth, Ahead *next_rows) {
   Ahead *ahead = tile->ahead;
+  if (p->slices > 0) {
+    *ahead = (Ahead){c, p->c_row, 1};
+    return;
+  }
   int room = depth / AHEAD_STEPS;
   if (p->c_column != 1) {
     *ahead++ = (Ahead){c, p->c_column, tile->columns};

@@ -21,16 +21,17 @@ typedef __m256i Mask;
 #define v_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define v_add(a, b) _mm256_add_ps(a, b)
 
-/// to[l step + i] = lane[i][k + l] for 8 x 8: lanes of 128 bits come together while loading, 4 x 4 turn within them.
-static inline __attribute__((always_inline)) TARGET void transpose(float *to, int step, const float *const *lane,
-                                                                   int k) {
+/// to[l step + i] = from[i row + l] for 8 x 8: lanes of 128 bits come together while loading, 4 x 4 turn within them.
+static inline __attribute__((always_inline)) TARGET void transpose(float *to, int step, const float *from,
+                                                                   ptrdiff_t row) {
+  const float *const lane[2] = {from, from + 4 * row};
 #pragma GCC unroll 2
   for (int l = 0; l < WIDTH; l += 4) {
     __m256 quad[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
-      quad[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(lane[i] + k + l)),
-                                     _mm_loadu_ps(lane[i + 4] + k + l), 1);
+      quad[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(lane[0] + i * row + l)),
+                                     _mm_loadu_ps(lane[1] + i * row + l), 1);
     const __m256d low01 = _mm256_castps_pd(_mm256_unpacklo_ps(quad[0], quad[1])),
                   low23 = _mm256_castps_pd(_mm256_unpacklo_ps(quad[2], quad[3])),
                   high01 = _mm256_castps_pd(_mm256_unpackhi_ps(quad[0], quad[1])),

@@ -27,18 +27,19 @@ static inline __attribute__((always_inline)) TARGET __m512 v_zero(void) {
 #define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define v_add(a, b) _mm512_add_ps(a, b)
 
-/// to[l step + i] = lane[i][k + l] for 16 x 16: lanes of 128 bits come together while loading, 4 x 4 turn within them.
-static inline __attribute__((always_inline)) TARGET void transpose(float *to, int step, const float *const *lane,
-                                                                   int k) {
+/// to[l step + i] = from[i row + l] for 16 x 16: lanes of 128 bits come together while loading, 4 x 4 turn within them.
+static inline __attribute__((always_inline)) TARGET void transpose(float *to, int step, const float *from,
+                                                                   ptrdiff_t row) {
 #pragma GCC unroll 4
   for (int l = 0; l < WIDTH; l += 4) {
     __m512 quad[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-      quad[i] = _mm512_castps128_ps512(_mm_loadu_ps(lane[i] + k + l));
-      quad[i] = _mm512_mask_broadcast_f32x4(quad[i], 0x00f0, _mm_loadu_ps(lane[i + 4] + k + l));
-      quad[i] = _mm512_mask_broadcast_f32x4(quad[i], 0x0f00, _mm_loadu_ps(lane[i + 8] + k + l));
-      quad[i] = _mm512_mask_broadcast_f32x4(quad[i], 0xf000, _mm_loadu_ps(lane[i + 12] + k + l));
+      const float *lane = from + i * row + l;
+      quad[i] = _mm512_castps128_ps512(_mm_loadu_ps(lane));
+      quad[i] = _mm512_mask_broadcast_f32x4(quad[i], 0x00f0, _mm_loadu_ps(lane + 4 * row));
+      quad[i] = _mm512_mask_broadcast_f32x4(quad[i], 0x0f00, _mm_loadu_ps(lane + 8 * row));
+      quad[i] = _mm512_mask_broadcast_f32x4(quad[i], 0xf000, _mm_loadu_ps(lane + 12 * row));
     }
     const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(quad[0], quad[1])),
                   low23 = _mm512_castps_pd(_mm512_unpacklo_ps(quad[2], quad[3])),

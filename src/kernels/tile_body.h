@@ -179,18 +179,17 @@ static TARGET void pack(float *to, const float *from, ptrdiff_t step, int k, int
   }
 }
 
+/// Whole vectors turn as squares; where lanes are missing, one number after the other.
 static TARGET void pack_transposed(float *to, const float *from, ptrdiff_t row, int k, int columns, int vectors) {
   const int step = vectors * WIDTH;
   for (int j = 0; j < vectors; j++, to += WIDTH, from += WIDTH * row) {
-    const int most = columns - j * WIDTH < WIDTH ? columns - j * WIDTH - 1 : WIDTH - 1;
-    const float *lane[WIDTH];
-    for (int i = 0; i < WIDTH; i++)
-      lane[i] = from + (i < most ? i : most) * row;
+    const int lanes = columns - j * WIDTH < WIDTH ? columns - j * WIDTH : WIDTH;
     int l = 0;
-    for (; l + WIDTH <= k; l += WIDTH)
-      transpose(to + (ptrdiff_t)l * step, step, lane, l);
+    if (lanes == WIDTH)
+      for (; l + WIDTH <= k; l += WIDTH)
+        transpose(to + (ptrdiff_t)l * step, step, from + l, row);
     for (; l < k; l++)
-      for (int i = 0; i < WIDTH; i++)
-        to[(ptrdiff_t)l * step + i] = lane[i][l];
+      for (int i = 0; i < lanes; i++)
+        to[(ptrdiff_t)l * step + i] = from[i * row + l];
   }
 }

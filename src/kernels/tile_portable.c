@@ -40,9 +40,9 @@ static inline Vector v_add(Vector a, Vector b) {
 #define v_load_b(p, n) v_load_some(p, n)
 #define v_store(p, x) v_store_some(p, WIDTH, x)
 
-static void transpose(float *to, int step, const float *const *lane, int k) {
+static void transpose(float *to, int step, const float *from, ptrdiff_t row) {
   for (int l = 0; l < WIDTH; l++)
-    EACH_LANE to[l * step + i] = lane[i][k + l];
+    EACH_LANE to[l * step + i] = from[i * row + l];
 }
 
 #include "kernels/tile_body.h"
