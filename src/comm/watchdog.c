@@ -18,6 +18,7 @@ typedef struct Beacon {
   _Atomic uint64_t changes; // phases and steps gone through
   _Atomic int64_t step;
   _Atomic double since; // seconds of the clock that all processes of a node share
+  _Atomic double awake; // when the thread itself last looked
   char phase[48];       // may be read half-written: it is only shown
   int rank;
   atomic_flag fired; // of the node's first rank: its alarm speaks for the node
@@ -46,14 +47,18 @@ static Beacon *beacon_of(int neighbour) {
   return beacon;
 }
 
-static const Beacon *furthest_behind(void) {
-  const Beacon *slowest = watch.mine;
+/// A process whose very thread sleeps is stopped, and holds the others up; else who has gone through the fewest phases.
+static const Beacon *furthest_behind(bool *stopped) {
+  const Beacon *slowest = watch.mine, *asleep = watch.mine;
   for (int n = 0; n < watch.neighbours; n++) {
     const Beacon *other = &watch.first[n];
     if (other->changes < slowest->changes || (other->changes == slowest->changes && other->since < slowest->since))
       slowest = other;
+    if (other->awake < asleep->awake)
+      asleep = other;
   }
-  return slowest;
+  *stopped = clock_seconds() - asleep->awake > watch.limit / 2;
+  return *stopped ? asleep : slowest;
 }
 
 static void *abort_job(void *unused) {
@@ -68,13 +73,13 @@ static _Noreturn void fire(void) {
   if (!atomic_flag_test_and_set(&watch.first->fired)) {
     char host[256] = "?";
     gethostname(host, sizeof host - 1);
-    const Beacon *slow = furthest_behind();
+    bool stopped;
+    const Beacon *slow = furthest_behind(&stopped);
     fprintf(stderr,
             "rebasis: nothing moves: rank %d on %s is in '%s' of step %lld for more than %g s, and rank %d is furthest "
-            "behind, "
-            "in '%s' of step %lld; the job ends here, run it again with --resume\n",
+            "behind, in '%s' of step %lld%s; the job ends here, run it again with --resume\n",
             watch.mine->rank, host, watch.mine->phase, (long long)watch.mine->step, watch.limit, slow->rank,
-            slow->phase, (long long)slow->step);
+            slow->phase, (long long)slow->step, stopped ? ", its process stopped" : "");
     fflush(stderr);
     pthread_t thread;
     pthread_create(&thread, NULL, abort_job, NULL);
@@ -100,6 +105,7 @@ static void *watch_over(void *unused) {
     idle = watch.mine->moves != moves ? 0 : idle + fmin(now - before, 2 * tick);
     moves = watch.mine->moves;
     before = now;
+    watch.mine->awake = now;
     if (!watch.end && idle > watch.limit)
       fire();
   }
@@ -113,7 +119,7 @@ static void beacons_open(void) {
   MPI_Win_allocate_shared(sizeof(Beacon), 1, MPI_INFO_NULL, watch.node, &watch.mine, &watch.window);
   memset(watch.mine, 0, sizeof *watch.mine);
   watch.mine->rank = watch.comm.rank;
-  watch.mine->since = clock_seconds();
+  watch.mine->since = watch.mine->awake = clock_seconds();
   atomic_flag_clear(&watch.mine->fired);
   watch.first = beacon_of(0); // the window is one piece: the beacons follow one another
 }

@@ -108,6 +108,16 @@ static const Model models[] = {
      "period: 1}, reconstruction: {weight: 0.3}, latent_task: {weight: 0.2}}\n"
      "missingness: {train: 0.5, fill: substitute, evaluate: [0.4]}\n"
      "train: {epochs: 2}\n"},
+    // Phases: alone, joint, probe, distillations, and the fusion at last.
+    {"kd", "pictures",
+     "data: {batch: 27}\n"
+     "modalities: {image: {encoder: {hidden: [6], out: 5}}, audio: {encoder: {type: cnn, channels: [3], out: 5}}, "
+     "text: "
+     "{encoder: {out: 5, hidden: [4], dropout: 0.1}}}\n"
+     "fusion: {hidden: [7]}\n"
+     "method: {type: kd, distillation: {crd: 0.5, logit: 0.3, feature: 0.2, negatives: 6, embedding: 4}}\n"
+     "missingness: {train: 0.2, fill: learned, evaluate: [0.4]}\n"
+     "train: {epochs: 1, early_stop: {metric: validation.accuracy}}\n"},
 };
 enum { MODELS = sizeof models / sizeof *models };
 
