@@ -7,8 +7,8 @@
 typedef struct PlanRow {
   int ranks, groups, shards;
   double share;             // the busiest rank's share of the work of a step; 1/ranks is perfect
-  size_t bytes_rank;        // of the rank that needs most, data set aside
-  size_t bytes_node;        // data set and, in a window, parameters: once per node
+  size_t bytes_rank;        // peak of the rank that needs most, as the system counts it: what it shares with others of its node, too
+  size_t bytes_node;        // of all ranks when they share one node: data set and, in a window, parameters once
   size_t bytes_sent;        // by the busiest rank in a step
   double step_seconds;      // at PLAN_RATE multiply-adds a second and rank
 } PlanRow;

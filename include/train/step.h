@@ -67,6 +67,8 @@ void step_keep_own(Step *step);
 
 /// Bytes that step_open takes on a rank of this grid, graphs included.
 size_t step_bytes(const Config *config, const Stages *stages, const Dataset *dataset, const Grid *grid, int rank, bool training);
+/// Bytes that step_encoded_open takes there.
+size_t step_encoded_bytes(const Config *config, const Stages *stages, const Grid *grid, int rank, int batches);
 
 /// The list of stages for sums_open; arrays in it live as long as `table`.
 typedef struct StageTable {

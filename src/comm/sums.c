@@ -270,7 +270,7 @@ Status sums_open(Sums **result, const Grid *grid, const Parameters *parameters, 
   bool node = one_node(grid->comm);
   if (!strcmp(window, "on") && !node)
     return status_error(EXIT_CONFIG, "grid.window: on needs all ranks on one node; write auto");
-  sums->shared = node && strcmp(window, "off") != 0;
+  sums->shared = grid->ranks == 1 || (node && strcmp(window, "off") != 0); // nobody sends messages to himself
   TRY(comm_agree(grid->comm, memory_take((void **)&sums->stage, (size_t)stages, sizeof *sums->stage, "the stages")));
   TRY(comm_agree(grid->comm, take_memory(sums, stage)));
   find_sources(sums, stage);
@@ -285,7 +285,7 @@ void sums_close(Sums *sums) {
   if (sums->shared) {
     MPI_Win_unlock_all(sums->window);
     MPI_Win_free(&sums->window);
-  } else {
+  } else if (sums->memory) {
     free(sums->memory[sums->grid->rank]);
     free(sums->block);
   }

@@ -521,6 +521,16 @@ size_t step_bytes(const Config *config, const Stages *stages, const Dataset *dat
   return bytes;
 }
 
+size_t step_encoded_bytes(const Config *config, const Stages *stages, const Grid *grid, int rank, int batches) {
+  int encoder_room, fusion_room;
+  size_t floats = 0;
+  rooms(grid, rank, config->data.batch, &encoder_room, &fusion_room);
+  for (int i = 0; i < stages->modalities; i++)
+    if (grid->group_of[i] == rank % grid->groups)
+      floats += (size_t)(batches + 1) * (size_t)encoder_room * (size_t)stages->width[i];
+  return floats * sizeof(float);
+}
+
 static void describe(StageTable *table, int modality, const Graph *graph, int *at) {
   int count = graph_parameters(graph);
   for (int k = 0; k < count; k++) {
