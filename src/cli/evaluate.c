@@ -137,6 +137,11 @@ static Status make_plan(EvaluationPlan *plan, const EvaluateState *state, const 
     TRY(parse_missing(&plan->mask, config, state->missing[k]));
   for (int k = 0; k < state->drops; k++)
     TRY(parse_drop(&plan->mask, config, state->drop[k]));
+  int dropped = 0;
+  for (int i = 0; i < config->modalities; i++)
+    dropped += plan->mask.withheld[i];
+  if (dropped == config->modalities)
+    return status_error(EXIT_USAGE, "evaluate: --drop leaves no modality; keep at least one");
   return STATUS_OK;
 }
 

@@ -40,15 +40,32 @@ static Status find(const char *name, const Command **command) {
                       nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
+// Results that did not arrive are no results.
+static Status flush_results(void) {
+  return fflush(stdout) == 0 && !ferror(stdout)
+             ? STATUS_OK
+             : status_error(EXIT_IO, "standard output: cannot be written; is the disk full?");
+}
+
 // The launcher may end the other ranks at the first non-zero exit, so all reach this point through comm_agree first.
-static int finish(const Comm *comm, const Status *status) {
-  if (status->code) {
+static int finish(const Comm *comm, Status status) {
+  if (status.code == 0)
+    status = comm_agree(comm, flush_results());
+  if (status.code) {
     launcher_refuse_end();
-    log_error(status);
+    fflush(stdout);
+    log_error(&status);
   }
-  fflush(stdout);
   comm_finalize((Comm *)comm);
-  return status->code;
+  return status.code;
+}
+
+// The end of a process that has only printed something, before MPI.
+static int finish_early(void) {
+  Status status = flush_results();
+  if (status.code)
+    log_error(&status);
+  return status.code;
 }
 
 int main(int argc, char **argv) {
@@ -63,12 +80,12 @@ int main(int argc, char **argv) {
   if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
     if (launcher_rank() == 0)
       print_usage(stdout);
-    return EXIT_DONE;
+    return finish_early();
   }
   if (!strcmp(argv[1], "--version")) {
     if (launcher_rank() == 0)
       version_print();
-    return EXIT_DONE;
+    return finish_early();
   }
   const Command *command = NULL;
   void *state = NULL;
@@ -77,7 +94,7 @@ int main(int argc, char **argv) {
   if (status.code == 0)
     status = command->prepare(argc - 1, (const char **)argv + 1, &state, &done);
   if (status.code == 0 && done)
-    return EXIT_DONE;
+    return finish_early();
   Comm comm;
   LogLevel level = log_level();
   comm_init(&comm, &argc, &argv);
@@ -86,5 +103,5 @@ int main(int argc, char **argv) {
   if (status.code == 0)
     status = command->run(&comm, state);
   free(state);
-  return finish(&comm, &status);
+  return finish(&comm, status);
 }

@@ -40,6 +40,21 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
   return STATUS_OK;
 }
 
+// As RFC 4180 has it.
+static void write_cell(FILE *file, const char *text) {
+  if (!text[strcspn(text, ",\"\r\n")]) {
+    fputs(text, file);
+    return;
+  }
+  fputc('"', file);
+  for (; *text; text++) {
+    if (*text == '"')
+      fputc('"', file);
+    fputc(*text, file);
+  }
+  fputc('"', file);
+}
+
 // One row a sample: its number, its id, the predicted class, one probability a class; empty scores where nothing is present.
 static Status write_rows(const Session *session, const char *path, const double *probability, const int32_t *predicted,
                          const uint8_t *shown) {
@@ -53,7 +68,9 @@ static Status write_rows(const Session *session, const char *path, const double 
     fprintf(file, session->stages.binary ? ",probability" : ",probability_%d", c);
   fprintf(file, "\n");
   for (int64_t r = 0; r < session->dataset.samples; r++) {
-    fprintf(file, "%lld,%s,", (long long)r, session->dataset.ids ? session->dataset.ids[r] : "");
+    fprintf(file, "%lld,", (long long)r);
+    write_cell(file, session->dataset.ids ? session->dataset.ids[r] : "");
+    fputc(',', file);
     if (shown[r])
       fprintf(file, "%d", predicted[r]);
     for (int c = 0; c < outputs; c++)

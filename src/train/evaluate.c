@@ -112,11 +112,15 @@ static Status rank_scores(Scores *scores, const float *logits, const int32_t *la
 static Status score(Scores *scores, const Session *session, const float *logits, int32_t *label, int64_t n) {
   int outputs = session->stages.outputs, classes = session->stages.binary ? 2 : outputs;
   int32_t *predicted;
-  TRY(memory_take((void **)&predicted, (size_t)n, sizeof(int32_t), "predictions"));
-  classification_predict(predicted, logits, n, outputs);
   scores->n = 0;
   for (int64_t k = 0; k < n; k++)
     scores->n += label[k] >= 0;
+  if (scores->n == 0) { // a pattern that no sample can show
+    *scores = (Scores){0, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, scores->mask_hash};
+    return STATUS_OK;
+  }
+  TRY(memory_take((void **)&predicted, (size_t)n, sizeof(int32_t), "predictions"));
+  classification_predict(predicted, logits, n, outputs);
   scores->accuracy = classification_accuracy(predicted, label, n);
   Interval interval = summary_wilson(scores->accuracy * (double)scores->n, (double)scores->n, 0.95);
   scores->accuracy_low = interval.low;
@@ -184,7 +188,8 @@ static json_t *scores_json(const Scores *scores) {
   json_object_set_new(object, "n", json_integer(scores->n));
   json_object_set_new(object, "mask_xxh64", json_string(hash));
   set_number(object, "accuracy", scores->accuracy);
-  json_object_set_new(object, "accuracy_ci", json_pack("[f, f]", scores->accuracy_low, scores->accuracy_high));
+  json_object_set_new(object, "accuracy_ci",
+                      scores->n ? json_pack("[f, f]", scores->accuracy_low, scores->accuracy_high) : json_null());
   set_number(object, "loss", scores->loss);
   set_number(object, "auroc", scores->auroc);
   set_number(object, "auprc", scores->auprc);
@@ -316,6 +321,9 @@ Status evaluate_run(Session *session, const EvaluationPlan *plan, const char *pa
   json_object_set_new(root, "classes", json_integer(session->dataset.task[0].classes));
   Evaluator evaluator;
   Status status = open_split(&evaluator, session, plan->split, !plan->extra);
+  if (status.code == 0 && evaluator.n == 0)
+    status = status_error(EXIT_DATA, "%s: the split %s has no sample with a label; --split names another",
+                          session->config.data.file, split_name(plan->split));
   if (status.code == 0)
     status = fill(&evaluator, plan, root, table);
   evaluator_close(&evaluator);
