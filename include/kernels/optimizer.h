@@ -1,7 +1,8 @@
 #ifndef KERNELS_OPTIMIZER_H
 #define KERNELS_OPTIMIZER_H
 /// One pass over a segment of the flat parameter block: p, its gradient g and the optimiser's memory, n floats each. Elementwise,
-/// so a segment may be cut anywhere and the bits stay. Every rule first takes g scale (clipping; 1: none). Formulas are PyTorch's.
+/// so a segment may be cut anywhere and the bits stay. Every rule first takes g scale (clipping; 1: none). Formulas are PyTorch's;
+/// only that memory (v, m) below 2^-126 becomes 0, since such numbers are slow and never fade.
 #include <stddef.h>
 #include <stdint.h>
 

@@ -11,8 +11,8 @@
 #include <omp.h>
 #include <string.h>
 
-/// Codes that are turned together: a cache line of a row of w.
-enum { BATCH = 16, STRIPE = BAG_STRIPE };
+/// Codes that are turned together: two cache lines of a row of w, which the processor fetches as one.
+enum { BATCH = 32, STRIPE = BAG_STRIPE };
 
 typedef struct Occurrence {
   int32_t row, slice;

@@ -126,7 +126,9 @@ static TARGET void bag_rows(float *y, int ld, const float *table, size_t step, c
   }
 }
 
-// Optimisers.
+// Optimisers. Moments of units that no longer learn fade into numbers below 2^-126, at which a processor takes some hundred
+// cycles an operation, and stay there: the rounding holds them up. They are set to 0 instead.
+INLINE float not_tiny(float x) { return fabsf(x) < 0x1p-126f ? 0.0f : x; }
 
 static TARGET void sgd(float *p, float *v, const float *g, size_t n, const SgdPass *rule) {
   const SgdPass k = *rule;
@@ -134,8 +136,9 @@ static TARGET void sgd(float *p, float *v, const float *g, size_t n, const SgdPa
     EACH(n) p[i] = fmaf(-k.lr, fmaf(k.decay, p[i], k.scale * g[i]), p[i]);
   else
     EACH(n) {
-      v[i] = fmaf(k.momentum, v[i], fmaf(k.decay, p[i], k.scale * g[i]));
-      p[i] = fmaf(-k.lr, v[i], p[i]);
+      const float speed = not_tiny(fmaf(k.momentum, v[i], fmaf(k.decay, p[i], k.scale * g[i])));
+      v[i] = speed;
+      p[i] = fmaf(-k.lr, speed, p[i]);
     }
 }
 
@@ -143,7 +146,8 @@ static TARGET void adam(float *p, float *m, float *v, const float *g, size_t n, 
   const AdamPass k = *rule;
   EACH(n) {
     const float slope = fmaf(k.decay, p[i], k.scale * g[i]);
-    const float mean = fmaf(k.beta1, m[i], k.rest1 * slope), square = fmaf(k.beta2, v[i], k.rest2 * slope * slope);
+    const float mean = not_tiny(fmaf(k.beta1, m[i], k.rest1 * slope));
+    const float square = not_tiny(fmaf(k.beta2, v[i], k.rest2 * slope * slope));
     m[i] = mean;
     v[i] = square;
     p[i] = fmaf(-k.lr, mean / fmaf(sqrtf(square), k.root, k.epsilon), k.shrink * p[i]);

@@ -67,6 +67,23 @@ static void check_rule(Rule rule, unsigned *seed) {
   CHECK(memcmp(&whole, &cut_up, sizeof whole) == 0, "rule %d depends on how a segment is cut", rule);
 }
 
+/// What no gradient feeds any more ends as 0 and not as a number that takes a hundred cycles.
+static void check_fading(void) {
+  const SgdRule sgd = {LR, MOMENTUM, 0, 1};
+  const AdamRule adam = {LR, BETA1, BETA2, EPSILON, 0, 1};
+  float g[N], p[N], m[N], v[N], speed[N];
+  for (int i = 0; i < N; i++)
+    g[i] = 1.0f, p[i] = m[i] = v[i] = speed[i] = 0.0f;
+  for (int t = 1; t <= 10000; t++) {
+    sgd_step(p, speed, g, N, &sgd);
+    adam_step(p, m, v, g, N, &adam, t);
+    memset(g, 0, sizeof g);
+  }
+  for (int i = 0; i < N; i++)
+    CHECK(m[i] == 0 && v[i] == 0 && speed[i] == 0, "[%d] stays at %a, %a, %a", i, (double)m[i], (double)v[i],
+          (double)speed[i]);
+}
+
 static void check_squares(unsigned *seed) {
   const size_t n = 2 * SQUARE_BLOCK + 777;
   float *g = numbers(n, seed);
@@ -107,6 +124,7 @@ static void test(void) {
   unsigned seed = 3;
   for (Rule rule = 0; rule < RULES; rule++)
     check_rule(rule, &seed);
+  check_fading();
   check_squares(&seed);
   check_bits(&seed);
 }
