@@ -4,6 +4,9 @@ all together, and the memory bank, its constants and all parameters after 100 st
 
     tools/oracle/kd.py [--program build/rebasis]
 
+Then the whole procedure: who learns from whom in which order follows from the accuracies it tells, and every phase starts with exactly the
+tensors of the phase that it goes on from.
+
 The twin is naive: float64, one sample and one candidate at a time where that is affordable, negatives from a Philox of its own.
 Ends with 1 when something is outside of its tolerance, 77 when a library is missing."""
 import argparse
@@ -148,6 +151,53 @@ def apart(got, wanted):
     return float((got - wanted).norm() / wanted.norm()) if wanted.norm() > 0 else float(got.norm())
 
 
+def train(program, folder, tree, *options):
+    folder.mkdir()
+    (folder / "config.yaml").write_text(json.dumps(tree))
+    environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run([program, "train", folder / "config.yaml", "--quiet", *options], env=environment, capture_output=True, text=True,
+                          timeout=120)
+    return [f"exit {done.returncode}: {done.stderr.strip()[-300:]}"] if done.returncode else []
+
+
+def differences(run, before, after, kinds, names):
+    """Tensors of phase `after` that do not start as phase `before` ended; "." is the run itself."""
+    folders = [run / "phases" / name / "checkpoints" if name != "." else run / "checkpoints" for name in (before, after)]
+    end, start = container.Checkpoint(folders[0] / "latest"), container.Checkpoint(folders[1] / "step-00000000.h5")
+    paths = [path for path in start.parameters if any(path.startswith(f"{kind}/{name}/") for kind in kinds for name in names)]
+    if len(paths) < 2 * len(kinds) * len(names):
+        return [f"{after} lacks tensors of {names}: {paths}"]
+    return [f"{after} does not start from {before}: {path}" for path in paths if not torch.equal(end.parameters[path], start.parameters[path])]
+
+
+def chain(program, folder, order):
+    names = ("m0", "m1", "m2")
+    tree = {"run": {"seed": SEED, "out": str(folder / "run")},
+            "data": {"file": str(folder.parent / "data.h5"), "task": "kind", "batch": 30},
+            "modalities": {name: {"encoder": {"hidden": [8], "out": 6}} for name in names},
+            "method": {"type": "kd", "distillation": {"logit": 0.5, "negatives": K, "embedding": WIDTH, "order": order}},
+            "missingness": {"evaluate": [0.0]}, "train": {"epochs": 4}, "checkpoint": {"keep": "all"}}
+    bad = train(program, folder, tree)
+    if bad:
+        return bad
+    run = folder / "run"
+    told = json.loads((run / "phases.json").read_text())
+    alone, joint, probe, *distil = told["phases"]
+    gap = {name: alone["accuracy"][name] - probe["accuracy"][name] for name in names}
+    student = max(names, key=gap.get)
+    teachers = sorted((name for name in names if name != student), key=lambda name: alone["accuracy"][name] * (1 if order[0] == "w" else -1))
+    if (told["student"], told["teachers"]) != (student, teachers):
+        bad.append(f"{told['student']} learns from {told['teachers']}, not {student} from {teachers}: {alone}, {probe}")
+    if [phase["name"] for phase in distil] != [f"distil-{k + 1}-{name}" for k, name in enumerate(teachers)]:
+        return bad + [f"phases {distil}"]
+    bad += differences(run, "joint", "probe", ("encoders",), names)
+    for k, (phase, teacher) in enumerate(zip(distil, teachers)):
+        bad += differences(run, "alone", phase["name"], ("encoders", "heads"), (teacher,))
+        if k:
+            bad += differences(run, distil[k - 1]["name"], phase["name"], ("encoders", "heads"), (student,))
+    return bad + differences(run, distil[-1]["name"], ".", ("encoders",), (student,))
+
+
 def check(program, folder, task, weights):
     epochs = -(-STEPS // 7)
     tree = {"run": {"seed": SEED, "out": str(folder / "run")},
@@ -157,13 +207,9 @@ def check(program, folder, task, weights):
                                                       "student": [STUDENT], "teachers": list(TEACHERS)}},
             "optimizer": {"type": "sgd", "learning_rate": 0.01, "momentum": 0, "weight_decay": 0, "clip_norm": 0},
             "missingness": {"evaluate": [0.0]}, "train": {"epochs": epochs}, "checkpoint": {"every_steps": 1, "keep": "all"}}
-    folder.mkdir()
-    (folder / "config.yaml").write_text(json.dumps(tree))
-    environment = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run([program, "train", folder / "config.yaml", "--dump-gradients", folder / "gradients.h5", "--quiet"], env=environment,
-                          capture_output=True, text=True, timeout=120)
-    if done.returncode:
-        return [f"exit {done.returncode}: {done.stderr.strip()[-300:]}"], {}
+    bad = train(program, folder, tree, "--dump-gradients", folder / "gradients.h5")
+    if bad:
+        return bad, {}
     data = container.Data(folder.parent / "data.h5", ("m0", "m1", "m2"), task)
     start, end = (container.Checkpoint(folder / f"run/checkpoints/step-{k:08d}.h5") for k in (0, STEPS))
     dump = container.Batch.dumped(folder / "gradients.h5")
@@ -194,6 +240,10 @@ def main():
                                                   ("died", {"crd": 0.3, "logit": 0.5, "feature": 0.2})]):
             bad, worst = check(options.program, pathlib.Path(scratch) / str(number), task, weights)
             print(f"{task} {weights}: " + ", ".join(f"{kind} {value:.1e}" for kind, value in worst.items()), *bad, sep="\n  ", flush=True)
+            failed |= bool(bad)
+        for order in ("weakest_to_strongest", "strongest_to_weakest"):
+            bad = chain(options.program, pathlib.Path(scratch) / order, order)
+            print(f"chain {order}:", *(bad or ["every phase goes on from the right one"]), sep="\n  ", flush=True)
             failed |= bool(bad)
     sys.exit(failed)
 
