@@ -3,6 +3,8 @@
 #include "check.h"
 #include "metrics/bootstrap.h"
 #include "metrics/classification.h"
+#include "metrics/logistic.h"
+#include "metrics/polysemanticity.h"
 #include "metrics/ranking.h"
 #include "metrics/representation.h"
 #include "metrics/significance.h"
@@ -179,6 +181,49 @@ static void check_ranks(const Case *c) {
   near(c, "tolerance", ranks.tolerance, c->expected[3], 1e-12);
 }
 
+static void check_layer(const Case *c) {
+  int out = (int)c->value[0][0], *begin = integers(c->value[1], c->size[1]), m = c->size[1] - 1, in = begin[m];
+  float *w = floats(c->value[2], out * in);
+  double gram[24 * 24], capacity[24], foreign[24], row[24], energy[4];
+  weight_gram(gram, w, out, in);
+  weight_capacity(capacity, foreign, gram, in, begin, m);
+  for (int j = 0; j < in; j++) {
+    near(c, "capacity", capacity[j], c->expected[j], 1e-12);
+    near(c, "foreign part", foreign[j], c->expected[in + j], 1e-12);
+    row[j] = w[j];
+  }
+  for (int j = 0; j < in * in; j++)
+    near(c, "gram", gram[j], c->expected[2 * in + j], 1e-12);
+  modality_energy(energy, row, begin, m);
+  double entropy = share_entropy(energy, m), wanted = c->expected[2 * in + in * in];
+  CHECK(wanted < 0 ? isnan(entropy) : fabs(entropy - wanted) <= 1e-12, "line %d: entropy %g, not %g", c->number,
+        entropy, wanted);
+  free(begin);
+  free(w);
+}
+
+// Rows dealt to three slices: the sums are the same up to rounding, and so is the minimum of a convex function.
+static void check_logistic(const Case *c) {
+  int classes = (int)c->value[0][0], d = (int)c->value[0][1], n = c->size[2], slice[80];
+  float *x = floats(c->value[1], n * d);
+  int32_t *label = integers(c->value[2], n);
+  double mean[6], deviation[6], weight[5 * 7], objective;
+  for (int i = 0; i < n; i++)
+    slice[i] = i * 3 / n;
+  LogisticRows rows = {.x = x, .label = label, .slice = slice, .rows = n, .slices = 3};
+  LogisticScore score;
+  fine(logistic_scale(mean, deviation, &rows, d));
+  rows.mean = mean;
+  rows.deviation = deviation;
+  fine(logistic_fit(weight, &objective, &rows, d, classes, c->value[0][2], 500));
+  fine(logistic_score(&score, &rows, weight, d, classes));
+  near(c, "objective", objective, c->expected[0], 1e-8);
+  near(c, "cross-entropy", score.loss, c->expected[1], 1e-5);
+  CHECK(score.n == n, "line %d: %g of %d rows", c->number, score.n, n);
+  free(x);
+  free(label);
+}
+
 static const struct {
   const char *name;
   void (*check)(const Case *);
@@ -193,7 +238,9 @@ static const struct {
              {"quantile", check_quantile},
              {"vif", check_vif},
              {"cka", check_cka},
-             {"ranks", check_ranks}};
+             {"ranks", check_ranks},
+             {"layer", check_layer},
+             {"logistic", check_logistic}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static void check_line(int seen[KINDS], char *line, int number) {

@@ -15,6 +15,7 @@ try:
     import scipy
     import scipy.stats as stats
     import sklearn
+    import sklearn.linear_model as linear
     import sklearn.metrics as sk
 except ImportError as missing:
     print(f"skipped: {missing}", file=sys.stderr)
@@ -143,6 +144,32 @@ def representation(rng):
                                s.max() * max(n, d) * np.finfo(np.float64).eps])
 
 
+def layer(rng):
+    widths = rng.integers(1, 7, int(rng.integers(1, 5)))
+    out, edges = int(rng.integers(1, 12)), np.concatenate([[0], np.cumsum(widths)])
+    w = rng.normal(size=(out, edges[-1])).astype(np.float32)
+    if rng.random() < 0.3:
+        w[:, 0] = 0  # an input nobody reads
+    gram = w.astype(np.float64).T @ w
+    squares, own = gram ** 2, np.diag(gram)
+    owner = np.repeat(np.arange(widths.size), widths)
+    sums = np.where(own > 0, squares.sum(1), 1)
+    blocks = np.add.reduceat(w[0].astype(np.float64) ** 2, edges[:-1])
+    write("layer", [out], edges, w, [*np.where(own > 0, own ** 2 / sums, 0), *((squares * (owner[:, None] != owner)).sum(1) / sums),
+                                     *gram.ravel(), stats.entropy(blocks) if blocks.sum() > 0 else -1])
+
+
+def logistic(rng):
+    n, d, classes = int(rng.integers(30, 80)), int(rng.integers(1, 6)), int(rng.integers(2, 5))
+    label = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
+    x = (rng.normal(size=(n, d)) * rng.uniform(0.1, 9, d) + rng.normal(size=(classes, d))[label] * 2 + 3).astype(np.float32)
+    penalty = float(10 ** rng.uniform(-2, 0))
+    scaled = (x.astype(np.float64) - x.mean(0, dtype=np.float64)) / x.std(0, dtype=np.float64)
+    model = linear.LogisticRegression(C=1 / (n * penalty), tol=1e-10, max_iter=100000, multi_class="multinomial").fit(scaled, label)
+    loss = sk.log_loss(label, model.predict_proba(scaled))
+    write("logistic", [classes, d, penalty], x, label, [loss + penalty / 2 * np.sum(model.coef_ ** 2) * (2 if classes == 2 else 1), loss])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=20)
@@ -153,6 +180,10 @@ def main():
     rng = np.random.default_rng(options.seed)
     for _ in range(options.cases):
         for make in (classification, binary, wilcoxon, holm, summary, representation):
+            make(rng)
+    rng = np.random.default_rng(options.seed + 1)
+    for _ in range(options.cases):
+        for make in (layer, logistic):
             make(rng)
 
 
