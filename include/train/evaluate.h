@@ -21,6 +21,7 @@ typedef struct Evaluator {
   uint8_t *shown;     // owned [n]
   int32_t *label;     // owned [n]
   bool encoded;
+  double seconds;     // what scoring under the last mask took
 } Evaluator;
 
 /// Collective. Takes samples order[n] (copied). many: more than one mask will be asked for.
@@ -46,6 +47,7 @@ typedef struct EvaluationPlan {
   NumberList rates;                            // for all modalities at once and for each alone
   bool extra;                                  // the one mask below, and nothing else
   MaskProtocol mask;
+  double seconds;                              // a training run is not to begin this with less left before its deadline; 0: no matter
 } EvaluationPlan;
 
 /// Collective. Scores everything the plan asks for and writes JSON to `path` (NULL: nowhere) and, when table, a table to standard output.

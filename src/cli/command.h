@@ -40,6 +40,10 @@ Status options_parse(int argc, const char **argv, const struct poptOption *table
 
 int words_count(const char **words);
 
+/// What --deadline says, for the whole process (train/interrupt.h); text NULL: not said, then SLURM_JOB_END_TIME counts if Slurm sets it.
+/// EXIT_USAGE. Called early, since time runs from here.
+Status deadline_take(const char *text);
+
 /// Opens the data file once in a disposable child, so that a file that crashes or hangs the library is refused. Only the node's first
 /// process does it; the verdict is to be agreed upon once MPI runs.
 Status data_probe(const char *file);

@@ -1,12 +1,15 @@
 #include "cli/command.h"
 
+#include "base/deadline.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "data/dataset.h"
+#include "train/interrupt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 int words_count(const char **words) {
   int count = 0;
@@ -57,6 +60,24 @@ Status options_parse(int argc, const char **argv, const struct poptOption *table
   }
   *words = poptGetArgs(context);
   log_init(launcher_rank(), common->quiet ? LOG_QUIET : common->verbose ? LOG_VERBOSE : LOG_NORMAL);
+  return STATUS_OK;
+}
+
+Status deadline_take(const char *text) {
+  char from_slurm[32];
+  const char *end = getenv("SLURM_JOB_END_TIME");
+  double left;
+  if (!text && end && text_print(from_slurm, sizeof from_slurm, "@%s", end))
+    text = from_slurm;
+  if (!text || !*text)
+    return STATUS_OK;
+  if (!deadline_parse(&left, text, time(NULL)))
+    return text == from_slurm
+               ? STATUS_OK
+               : status_error(EXIT_USAGE, "--deadline %s: write 30min, 2h, 1-12:00:00, 2026-01-31T18:00 or none", text);
+  if (left < 0)
+    log_warning("the deadline has passed; one step is done, saved, and that is all");
+  interrupt_after(left);
   return STATUS_OK;
 }
 

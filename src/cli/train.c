@@ -17,7 +17,7 @@ typedef struct TrainState {
   Config config;
   const char *set[SETS_MOST];
   int sets, dry_run, print_config, config_help, resume, json;
-  char *out, *dump;
+  char *out, *dump, *deadline;
   double watchdog;
   Status probe;
 } TrainState;
@@ -50,6 +50,10 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
        "write the gradients of this process's first step to an HDF5 file (one rank)", "FILE.h5"},
       {"watchdog", 0, POPT_ARG_DOUBLE, &state->watchdog, 0,
        "end the job when a rank shows no progress for this long (default 600; 0: never)", "SECONDS"},
+      {"deadline", 0, POPT_ARG_STRING, &state->deadline, 0,
+       "save and end with 75 before this: 30min, 2h, 1-12:00:00, 2026-01-31T18:00, none (default: when the Slurm job "
+       "ends, if known)",
+       "WHEN"},
       {"json", 0, POPT_ARG_NONE, &state->json, 0, "print the summary as JSON", NULL},
       POPT_TABLEEND};
   const char **words;
@@ -81,6 +85,7 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
   if (state->config.analysis.every_epochs > 0)
     log_warning("analysis.every_epochs: measurements inside training are not in this version; the key is ignored");
   interrupt_install(); // before the long things begin
+  TRY(deadline_take(state->deadline));
   state->probe = data_probe(state->config.data.file);
   return STATUS_OK;
 }

@@ -1,5 +1,6 @@
 #include "train/evaluate.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -215,11 +216,21 @@ static void table_row(const Session *session, bool table, const char *what, cons
 }
 
 // A run that is asked to end while it is being scored has its parameters saved already.
-static Status go_on(const Session *session) {
-  return session->training && comm_any(session->comm, interrupt_seen())
+static Status go_on(const Evaluator *evaluator) {
+  const Session *session = evaluator->session;
+  bool late = interrupt_left() < 2 * evaluator->seconds + 3;
+  return session->training && comm_any(session->comm, interrupt_seen() || late)
              ? status_error(EXIT_AGAIN, "%s: interrupted while scoring; run again with --resume to do that",
                             session->config.run.name)
              : STATUS_OK;
+}
+
+static Status scores_in_time(Evaluator *evaluator, const MaskProtocol *protocol, Scores *scores) {
+  double began = clock_seconds();
+  TRY(go_on(evaluator));
+  TRY(evaluator_scores(evaluator, protocol, scores));
+  evaluator->seconds = clock_seconds() - began;
+  return STATUS_OK;
 }
 
 static Status add_pattern(Evaluator *evaluator, unsigned shown, json_t *patterns, bool table) {
@@ -233,8 +244,7 @@ static Status add_pattern(Evaluator *evaluator, unsigned shown, json_t *patterns
                session->config.modality[i].name);
   }
   Scores scores;
-  TRY(go_on(session));
-  TRY(evaluator_scores(evaluator, &protocol, &scores));
+  TRY(scores_in_time(evaluator, &protocol, &scores));
   table_row(session, table, what, &scores);
   json_t *object = scores_json(&scores);
   json_object_set_new(object, "present", names_shown(session, protocol.withheld));
@@ -266,8 +276,7 @@ static Status add_rate(Evaluator *evaluator, double rate, int modality, json_t *
     protocol.rate[i] = modality < 0 || modality == i ? rate : 0;
   const char *name = modality < 0 ? "all" : session->config.modality[modality].name;
   Scores scores;
-  TRY(go_on(session));
-  TRY(evaluator_scores(evaluator, &protocol, &scores));
+  TRY(scores_in_time(evaluator, &protocol, &scores));
   char what[128];
   snprintf(what, sizeof what, "%s withheld at %.2f", name, rate);
   table_row(session, table, what, &scores);
@@ -324,6 +333,7 @@ Status evaluate_run(Session *session, const EvaluationPlan *plan, const char *pa
   if (status.code == 0 && evaluator.n == 0)
     status = status_error(EXIT_DATA, "%s: the split %s has no sample with a label; --split names another",
                           session->config.data.file, split_name(plan->split));
+  evaluator.seconds = plan->seconds;
   if (status.code == 0)
     status = fill(&evaluator, plan, root, table);
   evaluator_close(&evaluator);

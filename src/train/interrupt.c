@@ -1,10 +1,15 @@
 #include "train/interrupt.h"
 
+#include "base/clock.h"
+
+#include <math.h>
 #include <signal.h>
 #include <stddef.h>
 
 // A signal can only speak to a global.
 static volatile sig_atomic_t seen;
+// Known before any run is, and the same for all that this process will do.
+static double deadline = INFINITY;
 
 static void note(int signal) {
   (void)signal;
@@ -20,3 +25,7 @@ void interrupt_install(void) {
 }
 
 bool interrupt_seen(void) { return seen != 0; }
+
+void interrupt_after(double left) { deadline = clock_seconds() + left; }
+
+double interrupt_left(void) { return deadline - clock_seconds(); }

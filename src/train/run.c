@@ -15,6 +15,7 @@
 #include "train/evaluate.h"
 #include "train/interrupt.h"
 #include "train/metrics_log.h"
+#include "train/pace.h"
 #include "train/phases.h"
 #include "train/position.h"
 #include "train/progress_line.h"
@@ -44,14 +45,22 @@ typedef struct Run {
   double epoch_began;
   int64_t epoch_samples; // seen in this process in this epoch
   double norm, rate;
-  bool locked, interrupted, dumped;
+  Pace pace;
+  double step_began;
+  bool locked, interrupted, late, dumped; // late: interrupted because of the deadline
 } Run;
 
-static bool has_split(const Session *session, Split split) {
+static int64_t count_split(const Session *session, Split split) {
+  int64_t n = 0;
   for (int64_t r = 0; r < session->dataset.samples; r++)
-    if (session->dataset.split[r] == split && session->dataset.task[0].labels[r] >= 0)
-      return true;
-  return false;
+    n += session->dataset.split[r] == split && session->dataset.task[0].labels[r] >= 0;
+  return n;
+}
+
+static bool has_split(const Session *session, Split split) { return count_split(session, split) > 0; }
+
+static double batches_of(const Session *session, Split split) {
+  return ceil((double)count_split(session, split) / session->config.data.batch);
 }
 
 static Status save(Run *run) {
@@ -60,7 +69,9 @@ static Status save(Run *run) {
   run->position.metrics_bytes = run->log.bytes;
   comm_share(run->comm, &run->position.metrics_bytes, sizeof run->position.metrics_bytes, 0);
   run->saved = clock_seconds();
-  return position_save(&run->session, &run->optimizer, &run->position, run->dir);
+  TRY(position_save(&run->session, &run->optimizer, &run->position, run->dir));
+  run->pace.save = pace_seen(run->pace.save, clock_seconds() - run->saved);
+  return STATUS_OK;
 }
 
 // --- one epoch -------------------------------------------------------------------------------------------------------------
@@ -74,7 +85,13 @@ static void shuffle(Run *run) {
     run->order[k] = run->sample[config->data.shuffle ? run->order[k] : k];
 }
 
-enum { RIDER_INTERRUPT, RIDER_MINUTES, RIDERS };
+enum { RIDER_INTERRUPT, RIDER_DEADLINE, RIDER_MINUTES, RIDERS };
+
+// Whether another step after this one might not end, with its checkpoint, before the deadline. The clock of rank 0 decides.
+static bool deadline_near(const Run *run) {
+  const Progress *progress = &run->position.progress;
+  return comm_is_root(run->comm) && interrupt_left() < pace_need(&run->pace, progress->batch + 2 >= progress->batches);
+}
 
 static Status one_step(Run *run, double *riders) {
   Session *session = &run->session;
@@ -83,10 +100,12 @@ static Status one_step(Run *run, double *riders) {
   int rows = (int)(left < session->config.data.batch ? left : session->config.data.batch);
   MaskProtocol mask = session_train_mask(session, progress->epoch);
   watchdog_phase("step", run->position.step + 1);
+  run->step_began = clock_seconds();
   batch_make(&session->batch, &session->dataset, &mask, run->order + begin, rows, false);
   step_gradients(session->step, &session->batch, progress);
   double minutes = session->config.checkpoint.every_minutes;
   riders[RIDER_INTERRUPT] = interrupt_seen();
+  riders[RIDER_DEADLINE] = deadline_near(run);
   riders[RIDER_MINUTES] = comm_is_root(run->comm) && minutes > 0 && clock_seconds() - run->saved > 60 * minutes;
   run->rate = optimizer_rate(&session->config, progress);
   Status status =
@@ -100,6 +119,7 @@ static Status one_step(Run *run, double *riders) {
   run->position.step++;
   progress->batch++;
   run->epoch_samples += rows;
+  run->pace.step = pace_seen(run->pace.step, clock_seconds() - run->step_began);
   return STATUS_OK;
 }
 
@@ -111,8 +131,9 @@ static bool due_by_steps(const Run *run) {
 static Status after_step(Run *run, const double *riders) {
   Progress *progress = &run->position.progress;
   bool last = progress->batch == progress->batches;
-  if (riders[RIDER_INTERRUPT] > 0) {
+  if (riders[RIDER_INTERRUPT] > 0 || riders[RIDER_DEADLINE] > 0) {
     run->interrupted = true;
+    run->late = !(riders[RIDER_INTERRUPT] > 0);
     return last ? STATUS_OK : save(run); // at the end of an epoch the epoch is closed first
   }
   if ((due_by_steps(run) || riders[RIDER_MINUTES] > 0) && !last)
@@ -240,6 +261,7 @@ static Status close_epoch(Run *run, bool *stop) {
   const Config *config = &run->session.config;
   Progress *progress = &run->position.progress;
   bool improved = false;
+  double began = clock_seconds();
   log_training(run);
   TRY(rank_modalities(run));
   if (has_split(&run->session, SPLIT_VALIDATION))
@@ -249,7 +271,10 @@ static Status close_epoch(Run *run, bool *stop) {
   bool due = config->checkpoint.every_epochs > 0 && progress->epoch % config->checkpoint.every_epochs == 0;
   if (due || due_by_steps(run) || improved || *stop || run->interrupted || progress->epoch == progress->epochs)
     TRY(save(run));
-  return improved ? checkpoint_mark_best(run->comm, run->dir, run->position.step) : STATUS_OK;
+  if (improved)
+    TRY(checkpoint_mark_best(run->comm, run->dir, run->position.step));
+  run->pace.close = pace_seen(run->pace.close, clock_seconds() - began);
+  return STATUS_OK;
 }
 
 static Status train(Run *run) {
@@ -288,6 +313,7 @@ static Status begin(Run *run) {
                          .adversary_left = config->method.ebr.patience};
   position->progress.batches = (run->samples + config->data.batch - 1) / config->data.batch;
   position->progress.epochs = config->train.epochs;
+  run->pace.validation_steps = batches_of(session, SPLIT_VALIDATION);
   if (!run->part || !run->part->last) {
     TRY(rundir_lock(run->comm, run->dir, &run->lock));
     run->locked = true;
@@ -353,6 +379,7 @@ static Status score(Run *run, uint64_t hash) {
                          .extra = phase,
                          .mask = {.kind = MASK_NONE, .seed = session->config.run.seed, .epoch = RANDOM_EVALUATION},
                          .rates = session->config.missingness.evaluate};
+  plan.seconds = batches_of(session, plan.split) * run->pace.step;
   return evaluate_run(session, &plan, report, !phase && !run->options->json && !run->options->quiet, false);
 }
 
@@ -362,8 +389,8 @@ static Status finish(Run *run, double trained) {
   TRY(comm_agree(run->comm, metrics_log_status(&run->log)));
   Status status = STATUS_OK;
   if (run->interrupted)
-    status = status_error(EXIT_AGAIN, "%s: interrupted at step %lld, saved; run again with --resume to go on", run->dir,
-                          (long long)run->position.step);
+    status = status_error(EXIT_AGAIN, "%s: %s at step %lld, saved; run again with --resume to go on", run->dir,
+                          run->late ? "stopped before the deadline" : "interrupted", (long long)run->position.step);
   else
     status = score(run, hash);
   if (status.code && status.code != EXIT_AGAIN)
