@@ -16,6 +16,7 @@ typedef enum RandomPurpose {
   RANDOM_CORRUPT = 8,   // site = modality: noise on inputs
   RANDOM_NEGATIVES = 9, // contrastive negatives: site = teacher, item = sample
   RANDOM_TEACHERS = 10, // their order
+  RANDOM_SWEEP = 11,    // site = hash of the key, item = number of the draw
   RANDOM_ANALYSIS = 12, // site = what is measured
   RANDOM_FREE = 64      // tests and tools
 } RandomPurpose;

@@ -176,6 +176,9 @@ uint64_t config_hash(const Config *config);
 /// Index of the modality called `name`, or -1.
 int config_modality(const Config *config, const char *name);
 
+/// Whether the key at a dotted path (modalities.NAME.… too) takes whole numbers only, so that a draw is to be rounded.
+bool config_key_whole(const char *path);
+
 /// One line per key: name, type, default, range, meaning; for --help and the README. Owned by the caller.
 char *config_help(void);
 

@@ -35,6 +35,7 @@ struct Node {
   NodeKind kind;
   const char *key;  // in a map: its key; else NULL. Owned by the tree, as everything here
   const char *text; // scalar: its text; else NULL
+  const char *file; // where it stands, if not in the tree's own file; else NULL. Borrowed
   bool quoted;      // scalar in quotes or a block
   int set;          // 0: from the file; N: from the N-th override
   int line, column; // from 1, of the value
@@ -58,6 +59,16 @@ Status tree_read(Tree **tree, const char *path);
 /// Puts the value of "key.path=value" (value in YAML) in the place of what stands at key.path, making maps on the way.
 /// Complaints about it name "--set:NUMBER". Fails only when memory is out.
 Status tree_set(Tree *tree, const char *assignment, int number);
+
+/// A tree with a copy of `map`, a node of `from`, as its root; what is copied keeps its place. `from` outlives the copy.
+Status tree_copy(Tree **copy, const Tree *from, const Node *map);
+
+/// Puts `value`, a node of `from`, in the place of what stands at the dotted path, making maps on the way; complaints
+/// about it name its own place in `from`, which outlives the tree. Fails only when memory is out.
+Status tree_graft(Tree *tree, const char *path, const Tree *from, const Node *value);
+
+/// A plain scalar that stands where `place` does, and hangs nowhere.
+Status tree_scalar(Node **scalar, Tree *tree, const char *text, const Node *place);
 
 const Node *tree_root(const Tree *tree);
 const char *tree_name(const Tree *tree);

@@ -15,7 +15,7 @@ typedef struct Command {
   Status (*run)(const Comm *comm, void *state);
 } Command;
 
-extern const Command command_train, command_evaluate, command_predict, command_data, command_plan, command_report;
+extern const Command command_train, command_evaluate, command_predict, command_data, command_plan, command_report, command_sweep;
 
 /// What option tables of all commands share: --help, --quiet, -v.
 typedef struct CommonOptions {
@@ -37,6 +37,15 @@ void launcher_refuse_end(void);
 typedef Status (*OptionTaker)(void *state, int option, const char *text);
 Status options_parse(int argc, const char **argv, const struct poptOption *table, const char *usage, const char *example,
                      CommonOptions *common, OptionTaker take, void *state, const char ***words, bool *done);
+
+/// rebasis sweep VERB …: a verb parses its own words, as Command does; argv[0] is "sweep VERB".
+typedef struct SweepVerb {
+  const char *name, *summary;
+  Status (*prepare)(int argc, const char **argv, void **state, bool *done);
+  Status (*run)(const Comm *comm, void *state);
+} SweepVerb;
+
+extern const SweepVerb sweep_verb_plan;
 
 int words_count(const char **words);
 

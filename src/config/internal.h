@@ -26,8 +26,8 @@ Status node_make(Node **node, Tree *tree, NodeKind kind, const char *text, size_
 void node_append(Node *parent, Node *child);
 /// Room for one more complaint among the others, by its place; NULL if there are too many.
 char *complaint_make(Tree *tree, int set, int line, int column);
-/// "FILE:LINE:COLUMN", "--set:N": the place that a message begins with.
-void tree_place(char place[PLACE_TEXT], const Tree *tree, int set, int line, int column);
+/// "FILE:LINE:COLUMN", "--set:N": the place that a message begins with. file NULL: the tree's.
+void tree_place(char place[PLACE_TEXT], const Tree *tree, const char *file, int set, int line, int column);
 /// Bytes of `text` that fit into `most` without cutting a character of UTF-8.
 size_t text_fit(const char *text, size_t most);
 /// Length of the UTF-8 character at text, 0 if there is none before `end`.

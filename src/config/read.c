@@ -201,6 +201,15 @@ static void fill_computed(Config *config) {
 
 // --- the contract
 
+bool config_key_whole(const char *path) {
+  char pattern[KEY_PATH_MOST];
+  const char *name = strncmp(path, "modalities.", 11) ? NULL : path + 11, *rest = name ? strchr(name, '.') : NULL;
+  bool fits = rest ? text_print(pattern, sizeof pattern, "modalities.*%s", rest)
+                   : text_print(pattern, sizeof pattern, "%s", path);
+  const Key *key = fits ? key_find(pattern) : NULL;
+  return key && (key->kind == KEY_WHOLE || key->kind == KEY_SEED);
+}
+
 Status config_resolve(Config *config, Tree *tree, const Node *root) {
   REQUIRE(key_count <= KEYS_MOST, "the table of keys has outgrown the reader");
   memset(config, 0, sizeof *config);

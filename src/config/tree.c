@@ -152,10 +152,11 @@ void tree_close(Tree *tree) {
 
 // --- complaints
 
-void tree_place(char place[PLACE_TEXT], const Tree *tree, int set, int line, int column) {
+void tree_place(char place[PLACE_TEXT], const Tree *tree, const char *file, int set, int line, int column) {
   enum { NAME_SHOWN = 150 };
-  size_t length = strlen(tree->name);
-  const char *name = tree->name + (length > NAME_SHOWN ? length - NAME_SHOWN : 0);
+  file = file ? file : tree->name;
+  size_t length = strlen(file);
+  const char *name = file + (length > NAME_SHOWN ? length - NAME_SHOWN : 0);
   while (((unsigned char)*name & 0xc0) == 0x80) // not from the middle of a character
     name++;
   if (set)
@@ -194,7 +195,7 @@ void tree_complain(Tree *tree, const Node *node, const char *format, ...) {
   vsnprintf(raw, sizeof raw, format, arguments);
   va_end(arguments);
   text_show(what, sizeof what, raw, sizeof raw);
-  tree_place(place, tree, set, line, column);
+  tree_place(place, tree, node ? node->file : NULL, set, line, column);
   text_print(complaint, COMPLAINT_TEXT, "%s: %s", place, what);
   complaint[text_fit(complaint, COMPLAINT_TEXT - 1)] = 0;
 }
@@ -222,8 +223,15 @@ Status tree_status(const Tree *tree) {
 /// A node that only has a place, for complaints about an override itself.
 static Node override_place(int number) { return (Node){.set = number, .line = 1, .column = 1}; }
 
-/// The child of a map that is called key[length], made if need be; NULL after a complaint.
-static Status child_for(Node **child, Tree *tree, Node *map, const char *key, size_t length, int number) {
+static void stand_at(Node *node, const Node *place) {
+  node->set = place->set;
+  node->file = place->file;
+  node->line = node->key_line = place->line;
+  node->column = node->key_column = place->column;
+}
+
+/// The child of a map that is called key[length], made if need be.
+static Status child_for(Node **child, Tree *tree, Node *map, const char *key, size_t length, const Node *place) {
   *child = NULL;
   for (Node *each = map->child; each; each = each->next)
     if (strlen(each->key) == length && !strncmp(each->key, key, length))
@@ -234,21 +242,21 @@ static Status child_for(Node **child, Tree *tree, Node *map, const char *key, si
   TRY(node_make(&name, tree, NODE_SCALAR, key, length));
   TRY(node_make(&made, tree, NODE_MAP, NULL, 0));
   made->key = name->text;
-  made->set = number;
+  stand_at(made, place);
   node_append(map, made);
   *child = made;
   return STATUS_OK;
 }
 
-/// `place` becomes what `value` is, and stays where it hangs.
-static void replace_node(Node *place, const Node *value) {
-  Node kept = *place;
-  *place = *value;
-  place->key = kept.key;
-  place->key_line = kept.key_line;
-  place->key_column = kept.key_column;
-  place->next = kept.next;
-  place->every = kept.every;
+/// `target` becomes what `value` is, and stays where it hangs.
+static void replace_node(Node *target, const Node *value) {
+  Node kept = *target;
+  *target = *value;
+  target->key = kept.key;
+  target->key_line = kept.key_line;
+  target->key_column = kept.key_column;
+  target->next = kept.next;
+  target->every = kept.every;
 }
 
 /// Names with dots between them, no more than a tree is deep.
@@ -260,36 +268,43 @@ static bool is_path(const char *path, size_t length) {
       return false;
     depth += dot;
   }
-  return depth <= TREE_DEPTH_MOST;
+  return length > 0 && depth <= TREE_DEPTH_MOST;
 }
 
-static Status assign(Tree *tree, const char *path, size_t length, const Node *value, int number) {
-  Node place = override_place(number), *node = tree->root;
+/// The node at path[length], made if need be; NULL after a complaint.
+static Status node_at(Node **found, Tree *tree, const char *path, size_t length, const Node *place) {
+  Node *node = tree->root;
+  *found = NULL;
+  if (!is_path(path, length)) {
+    tree_complain(tree, place, "%.*s is no key; write %s", (int)text_fit(path, length < 80 ? length : 80), path,
+                  place->set ? "--set key.path=value" : "its path with dots, as in train.epochs");
+    return STATUS_OK;
+  }
   for (size_t at = 0; at <= length;) {
     size_t part = 0;
     while (at + part < length && path[at + part] != '.')
       part++;
     if (node->kind == NODE_SCALAR && scalar_kind(node) == SCALAR_NULL)
-      node->kind = NODE_MAP, node->text = NULL, node->set = number;
+      node->kind = NODE_MAP, node->text = NULL, node->set = place->set;
     if (node->kind != NODE_MAP) {
       int before = at ? (int)at - 1 : 0;
-      tree_complain(tree, &place, "%.*s is not a map, so nothing can be set inside; give it a whole: --set '%.*s=...'",
-                    before, path, before, path);
+      tree_complain(tree, place, "%.*s is not a map, so nothing can be set inside; give it a whole: %s%.*s%s", before,
+                    path, place->set ? "--set '" : "", before, path, place->set ? "=...'" : ": ...");
       return STATUS_OK;
     }
     if (node->children >= TREE_KEYS_MOST) {
-      tree_complain(tree, &place, "more than 256 keys in one map; no section has so many");
+      tree_complain(tree, place, "more than 256 keys in one map; no section has so many");
       return STATUS_OK;
     }
-    TRY(child_for(&node, tree, node, path + at, part, number));
+    TRY(child_for(&node, tree, node, path + at, part, place));
     at += part + 1;
   }
-  replace_node(node, value);
+  *found = node;
   return STATUS_OK;
 }
 
 Status tree_set(Tree *tree, const char *assignment, int number) {
-  Node place = override_place(number), *value;
+  Node place = override_place(number), *value, *target;
   const char *sign = strchr(assignment, '=');
   size_t length = sign ? (size_t)(sign - assignment) : 0;
   if (!length || length > TREE_LINE_MOST) {
@@ -297,11 +312,8 @@ Status tree_set(Tree *tree, const char *assignment, int number) {
                   assignment);
     return STATUS_OK;
   }
-  if (!is_path(assignment, length)) {
-    tree_complain(tree, &place, "%.*s is no key; write --set key.path=value",
-                  (int)text_fit(assignment, length < 80 ? length : 80), assignment);
-    return STATUS_OK;
-  }
+  if (!is_path(assignment, length))
+    return node_at(&target, tree, assignment, length, &place);
   Status status = yaml_build(&value, tree, sign + 1, (int64_t)strlen(sign + 1), number);
   if (status.code == EXIT_CONFIG) { // has its place already
     char *complaint = complaint_make(tree, number, 1, 1);
@@ -313,5 +325,62 @@ Status tree_set(Tree *tree, const char *assignment, int number) {
   if (!value)
     TRY(node_make(&value, tree, NODE_SCALAR, "", 0));
   value->set = number;
-  return assign(tree, assignment, length, value, number);
+  TRY(node_at(&target, tree, assignment, length, &place));
+  if (target)
+    replace_node(target, value);
+  return STATUS_OK;
+}
+
+// --- trees out of others
+
+static const char *file_of(const Tree *tree, const Node *node) { return node->file ? node->file : tree->name; }
+
+static Status copy_node(Node **copy, Tree *tree, const Tree *from, const Node *node) {
+  TRY(node_make(copy, tree, node->kind, NULL, 0));
+  Node *every = (*copy)->every;
+  **copy = *node;
+  (*copy)->every = every;
+  (*copy)->file = file_of(from, node);
+  (*copy)->child = (*copy)->last = (*copy)->next = NULL;
+  (*copy)->children = 0;
+  for (const Node *child = node->child; child; child = child->next) {
+    Node *made;
+    TRY(copy_node(&made, tree, from, child));
+    node_append(*copy, made);
+  }
+  return STATUS_OK;
+}
+
+Status tree_copy(Tree **copy, const Tree *from, const Node *map) {
+  void *block;
+  *copy = NULL;
+  TRY(memory_take(&block, 1, sizeof(Tree), "a configuration"));
+  Tree *made = block;
+  memcpy(made->name, from->name, sizeof made->name);
+  Status status = copy_node(&made->root, made, from, map);
+  if (status.code) {
+    tree_close(made);
+    return status;
+  }
+  made->root->key = NULL;
+  *copy = made;
+  return STATUS_OK;
+}
+
+Status tree_graft(Tree *tree, const char *path, const Tree *from, const Node *value) {
+  Node place = {.file = file_of(from, value), .line = value->line, .column = value->column}, *target, *copy;
+  TRY(node_at(&target, tree, path, strlen(path), &place));
+  if (!target)
+    return STATUS_OK;
+  TRY(copy_node(&copy, tree, from, value));
+  replace_node(target, copy);
+  target->key_line = place.line;
+  target->key_column = place.column;
+  return STATUS_OK;
+}
+
+Status tree_scalar(Node **scalar, Tree *tree, const char *text, const Node *place) {
+  TRY(node_make(scalar, tree, NODE_SCALAR, text, strlen(text)));
+  stand_at(*scalar, place);
+  return STATUS_OK;
 }

@@ -18,7 +18,7 @@ typedef struct Builder {
 
 static Status fault(const Tree *tree, int set, int line, int column, const char *what) {
   char place[PLACE_TEXT];
-  tree_place(place, tree, set, line, column);
+  tree_place(place, tree, NULL, set, line, column);
   return status_error(EXIT_CONFIG, "%s: %s", place, what);
 }
 

@@ -108,6 +108,43 @@ Status plan_row(PlanRow *row, const Config *config, int ranks) {
   return status;
 }
 
+// Measured: what a step costs beside its multiply-adds, and an epoch beside its steps (validation, a checkpoint).
+static const double STEP_SECONDS = 2.5e-4, EPOCH_SECONDS = 1.5e-2;
+
+// A run of kd trains every modality alone, then all together and a probe unless the student is named, then the student once a teacher.
+static double kd_runs(const Config *config) {
+  const KdConfig *kd = &config->method.kd;
+  int named = 0, teachers = 0;
+  for (int i = 0; i < config->modalities; i++) {
+    named += kd->student[i];
+    teachers += kd->teachers[i];
+  }
+  bool once = !strcmp(kd->order, "simultaneous") || !strcmp(kd->order, "strongest");
+  return 2 + (named ? 0 : 1.5) + (once ? 1 : teachers ? teachers : config->modalities - 1);
+}
+
+static void fill_run(PlanRun *run, const Session *session) {
+  const Config *config = &session->config;
+  PlanRow row;
+  int64_t samples = 0;
+  for (int64_t r = 0; r < session->dataset.samples; r++)
+    samples += session->dataset.split[r] == SPLIT_TRAIN && session->dataset.task[0].labels[r] >= 0;
+  fill_row(&row, session);
+  double runs = config->method.type == METHOD_KD && config->method.kd.stage == KD_ALL ? kd_runs(config) : 1;
+  int64_t steps = (samples + config->data.batch - 1) / config->data.batch * config->train.epochs;
+  *run = (PlanRun){(int64_t)(runs * (double)steps),
+                   runs * ((double)steps * (row.step_seconds + STEP_SECONDS) + config->train.epochs * EPOCH_SECONDS)};
+}
+
+Status plan_run(PlanRun *run, const Config *config) {
+  Session session;
+  Status status = session_sketch(&session, config, 1);
+  if (status.code == 0)
+    fill_run(run, &session);
+  session_sketch_close(&session);
+  return status;
+}
+
 static json_t *row_json(const PlanRow *row) {
   return json_pack("{s:i, s:i, s:i, s:f, s:I, s:I, s:I, s:f}", "ranks", row->ranks, "modality_groups", row->groups,
                    "data_shards", row->shards, "busiest_share", row->share, "bytes_per_rank",

@@ -24,7 +24,7 @@ check() { # FILE WORDS
     return
   fi
   local -a verb=("${words[0]}")
-  if [[ ${words[0]} == data && ${words[1]-} =~ ^[a-z]+$ ]]; then
+  if [[ ${words[0]} =~ ^(data|sweep)$ && ${words[1]-} =~ ^[a-z]+$ ]]; then
     verb+=("${words[1]}")
     if [[ ${words[2]-} =~ ^[a-z][a-z-]*$ ]]; then verb+=("${words[2]}"); fi
   fi
