@@ -147,6 +147,14 @@ int graph_parameter(const Graph *graph, int i);               // index in the Pa
 int64_t graph_gradient_offset(const Graph *graph, int i);     // of parameter i in the compact gradient block; multiples of 16
 int64_t graph_gradient_size(const Graph *graph);              // floats, padding included
 
+/// The linear layers in order of the graph: layer k reads `input`, gives `output` (before what follows it), weight [out, in] is this parameter.
+typedef struct GraphLayer {
+  Value input, output;
+  int weight;                                                  // index in the Parameters list
+} GraphLayer;
+int graph_layers(const Graph *graph);
+GraphLayer graph_layer(const Graph *graph, int k);
+
 /// The registry: every kind of operation with a way to build a small instance of it, for the gradient check that runs over all of them.
 int graph_kinds(void);
 const char *graph_kind_name(int kind);

@@ -40,6 +40,7 @@ typedef struct FusionStage {
   Graph *graph;
   Value input[MODALITIES_MOST], mask[MODALITIES_MOST];
   Value labels, logits, representation;
+  Value entry[MODALITIES_MOST]; // what of each modality enters phi, missing rows filled; -1 where the stage has no phi
   int losses;
   StageLoss loss[FUSION_LOSSES];
 } FusionStage;

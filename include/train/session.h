@@ -24,6 +24,7 @@ typedef struct Session {
   struct Substitution *substitution; // owned by run_open; NULL: missing modalities stay missing
   Batch batch;
   bool has_block, has_grid, training;
+  int64_t saved_step, saved_epoch; // of the checkpoint that run_open read
 } Session;
 
 /// Collective. `file` replaces config->data.file when not NULL (evaluation on other data).

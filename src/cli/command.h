@@ -15,7 +15,8 @@ typedef struct Command {
   Status (*run)(const Comm *comm, void *state);
 } Command;
 
-extern const Command command_train, command_evaluate, command_predict, command_data, command_plan, command_report, command_sweep;
+extern const Command command_train, command_evaluate, command_predict, command_analyze, command_data, command_plan, command_report,
+    command_sweep;
 
 /// What option tables of all commands share: --help, --quiet, -v.
 typedef struct CommonOptions {

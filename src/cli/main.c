@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const Command *const commands[] = {&command_train, &command_evaluate, &command_predict, &command_data,
-                                          &command_plan,  &command_report,   &command_sweep};
+static const Command *const commands[] = {&command_train, &command_evaluate, &command_predict, &command_analyze,
+                                          &command_data,  &command_plan,     &command_report,  &command_sweep};
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_usage(FILE *to) {

@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "analyze/analyze.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "train/interrupt.h"
@@ -82,8 +83,6 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
     *done = true;
     return STATUS_OK;
   }
-  if (state->config.analysis.every_epochs > 0)
-    log_warning("analysis.every_epochs: measurements inside training are not in this version; the key is ignored");
   interrupt_install(); // before the long things begin
   TRY(deadline_take(state->deadline));
   state->probe = data_probe(state->config.data.file);
@@ -95,7 +94,8 @@ static Status run(const Comm *comm, void *user) {
   TRY(comm_agree(comm, state->probe));
   if (state->dry_run)
     return plan_print(comm, &state->config, comm->ranks, state->json);
-  RunOptions options = {state->out, state->dump, state->resume, state->json, state->common.quiet, state->watchdog};
+  RunOptions options = {state->out,          state->dump,     state->resume,   state->json,
+                        state->common.quiet, state->watchdog, analyze_observe, NULL};
   return run_train(comm, &state->config, &options);
 }
 

@@ -216,3 +216,22 @@ int64_t graph_gradient_size(const Graph *graph) {
   const GraphUse *last = &graph->use[graph->uses - 1];
   return last->offset + (last->size + 15) / 16 * 16;
 }
+
+static bool is_layer(const Graph *graph, int n) { return strcmp(graph->node[n].operation->name, "linear") == 0; }
+
+int graph_layers(const Graph *graph) {
+  int layers = 0;
+  for (int n = 0; n < graph->nodes; n++)
+    layers += is_layer(graph, n);
+  return layers;
+}
+
+GraphLayer graph_layer(const Graph *graph, int k) {
+  int n = 0;
+  for (int before = 0; n < graph->nodes; n++)
+    if (is_layer(graph, n) && before++ == k)
+      break;
+  REQUIRE(k >= 0 && n < graph->nodes, "no linear layer %d", k);
+  const Node *node = &graph->node[n];
+  return (GraphLayer){node->input[0], node->output, graph->use[node->use[0]].index};
+}

@@ -9,6 +9,7 @@
 void stages_fuse(Stages *stages, const Value *z) {
   FusionStage *fusion = &stages->fusion;
   Graph *graph = fusion->graph;
+  memcpy(fusion->entry, z, (size_t)stages->modalities * sizeof *z);
   fusion->logits = fusion_build(graph, stages->config, z, fusion->mask, stages->outputs, &fusion->representation);
   fusion->labels = graph_input_labels(graph);
   Value loss = stages->binary ? graph_binary_cross_entropy(graph, fusion->logits, fusion->labels)
@@ -37,6 +38,8 @@ Status stages_open(Stages *stages, const Config *config, const Dataset *dataset)
     stages->encoder[i] =
         (EncoderStage){.graph = graph_open(&stages->parameters, &stages->state), .labels = -1, .index = -1};
   stages->fusion.graph = graph_open(&stages->parameters, &stages->state);
+  for (int i = 0; i < MODALITIES_MOST; i++)
+    stages->fusion.entry[i] = -1;
   if (config->method.type == METHOD_EBR)
     ebr_build(stages, dataset);
   else if (config->method.type == METHOD_KD && config->method.kd.stage != KD_ALL)

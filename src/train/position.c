@@ -195,6 +195,8 @@ Status position_load_model(Session *session, const char *file) {
     status = checkpoint_read(session->comm, file, &head, list.item, list.count);
   if (status.code == 0)
     sums_publish(session->sums);
+  session->saved_step = head.step;
+  session->saved_epoch = head.epoch;
   free_list(&list);
   return status;
 }

@@ -257,6 +257,16 @@ static Status rank_modalities(Run *run) {
   return STATUS_OK;
 }
 
+// Measurements of the model as it is now; in a chain of runs only those of the last, which is the model.
+static Status observe(Run *run) {
+  const RunOptions *options = run->options;
+  int every = run->session.config.analysis.every_epochs;
+  bool due = every > 0 && (run->position.progress.epoch + 1) % every == 0 && (!run->part || run->part->last);
+  RunMoment moment = {&run->session, run->dir, run->position.step, run->position.progress.epoch, &run->log};
+  watchdog_phase("analysis", run->position.step);
+  return due && options->observe ? options->observe(options->observer, &moment) : STATUS_OK;
+}
+
 static Status close_epoch(Run *run, bool *stop) {
   const Config *config = &run->session.config;
   Progress *progress = &run->position.progress;
@@ -266,6 +276,7 @@ static Status close_epoch(Run *run, bool *stop) {
   TRY(rank_modalities(run));
   if (has_split(&run->session, SPLIT_VALIDATION))
     TRY(validate(run, &improved, stop));
+  TRY(observe(run));
   progress->epoch++;
   progress->batch = 0;
   bool due = config->checkpoint.every_epochs > 0 && progress->epoch % config->checkpoint.every_epochs == 0;
