@@ -36,4 +36,8 @@ void comm_share(const Comm *comm, void *bytes, size_t size, int root);
 void comm_gather_sums(const Comm *comm, double *values, int n);
 void comm_gather_counts(const Comm *comm, int64_t *values, int n);
 
+/// Collective. Every rank gets all rows of whole[.., width]; it brings rows [first, end), which are in their places. The ranks' rows do
+/// not overlap.
+void comm_gather_rows(const Comm *comm, float *whole, int64_t first, int64_t end, int64_t width);
+
 #endif

@@ -22,6 +22,7 @@ typedef struct Parameter {
   ParameterInit init;
   int fan_in;
   int64_t offset, size;      // in the flat block, in floats; offsets are multiples of 16
+  bool turned;               // a matrix of which files show the transpose: a linear layer of codes, kept by code
   bool frozen;               // the optimiser leaves it alone, and its gradient does not count
 } Parameter;
 
@@ -35,13 +36,15 @@ typedef struct Parameters {
 /// Declares, or finds when the path was declared before with the same shape (shared parameters); returns the index.
 int parameters_declare(Parameters *parameters, const char *path, const int *dim, int dimensions, ParameterInit init, int fan_in);
 int parameters_find(const Parameters *parameters, const char *path); // -1 if absent
+/// dim = the shape that files show.
+void parameter_shape(int dim[PARAMETER_DIMENSIONS], const Parameter *parameter);
 /// Freezes every parameter whose path begins with `prefix`.
 void parameters_freeze(Parameters *parameters, const char *prefix);
 /// Real parameters, without padding.
 int64_t parameters_number(const Parameters *parameters);
-/// Start values as pure functions of (seed, XXH64 of the path, element): the same however the list is ordered.
+/// Start values as pure functions of (seed, XXH64 of the path, element as files show it): the same however the list is ordered.
 void parameters_init(float *block, const Parameters *parameters, uint64_t seed);
-/// XXH64 of all values in order of declaration, without padding.
+/// XXH64 of all values in order of declaration, as files show them, without padding.
 uint64_t parameters_hash(const float *block, const Parameters *parameters);
 void parameters_free(Parameters *parameters);
 

@@ -47,4 +47,7 @@ void floats_add(float *y, const float *x, size_t n);
 void floats_axpy(float *y, float a, const float *x, size_t n);
 void floats_multiply(float *y, const float *x1, const float *x2, size_t n, bool accumulate);
 
+/// y[columns, rows] = the transpose of x[rows, columns], whose rows are `ld` floats apart.
+void floats_turn(float *y, const float *x, int rows, int columns, size_t ld);
+
 #endif

@@ -139,3 +139,21 @@ void comm_gather_sums(const Comm *comm, double *values, int n) {
 void comm_gather_counts(const Comm *comm, int64_t *values, int n) {
   MPI_Allreduce(MPI_IN_PLACE, values, n, MPI_INT64_T, MPI_SUM, comm->world);
 }
+
+void comm_gather_rows(const Comm *comm, float *whole, int64_t first, int64_t end, int64_t width) {
+  REQUIRE(end <= INT32_MAX && width <= INT32_MAX, "%lld rows of %lld", (long long)end, (long long)width);
+  int mine[2] = {(int)first, (int)(end - first)}, *all = malloc((size_t)comm->ranks * 4 * sizeof *all);
+  REQUIRE(all, "out of memory for the ranks' rows");
+  MPI_Allgather(mine, 2, MPI_INT, all, 2, MPI_INT, comm->world);
+  int *begin = all + 2 * (size_t)comm->ranks, *count = begin + comm->ranks;
+  for (int rank = 0; rank < comm->ranks; rank++) {
+    begin[rank] = all[2 * rank];
+    count[rank] = all[2 * rank + 1];
+  }
+  MPI_Datatype row;
+  MPI_Type_contiguous((int)width, MPI_FLOAT, &row);
+  MPI_Type_commit(&row);
+  MPI_Allgatherv(MPI_IN_PLACE, 0, row, whole, count, begin, row, comm->world);
+  MPI_Type_free(&row);
+  free(all);
+}

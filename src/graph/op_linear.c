@@ -105,8 +105,7 @@ static size_t bag_work(const Graph *graph, const Node *node, int rows, int threa
 }
 
 static Needs bag_needs(const Graph *graph, const Node *node, int rows, bool training, int threads) {
-  (void)training;
-  return (Needs){.work = bag_work(graph, node, rows, threads)};
+  return (Needs){.work = training ? bag_work(graph, node, rows, threads) : 0};
 }
 
 static void bag_forward(Graph *graph, const Node *node, const Pass *pass) {
@@ -116,8 +115,7 @@ static void bag_forward(Graph *graph, const Node *node, const Pass *pass) {
     return;
   float *y = node_y(graph, node);
   const float *b = node->parameters > 1 ? node_w(graph, node, pass, 1) : NULL;
-  bags_forward(y, node_w(graph, node, pass, 0), b, bags->offset, bags->code, pass->rows, out, node->number[IN], false,
-               graph->work, pass->threads);
+  bags_forward(y, node_w(graph, node, pass, 0), b, bags->offset, bags->code, pass->rows, out, pass->threads);
   if (node->relu)
     bias_forward(y, NULL, true, pass->rows, out, threads_for(pass, (int64_t)pass->rows * out));
 }
@@ -128,7 +126,7 @@ static void bag_sum(Graph *graph, const Node *node, const Pass *pass, float *con
   const int *row = pass->slices.row + first;
   int m = node->number[OUT], n = node->number[IN];
   bags_backward(out[0], node_dy(graph, node), pass->rows ? bags->offset : none, pass->rows ? bags->code : NULL, m, n,
-                false, row, slices, graph->work, pass->threads);
+                row, slices, graph->work, pass->threads);
   if (node->parameters > 1)
     sum_rows_slices(out[1], node_dy(graph, node), m, row, slices);
 }
@@ -144,7 +142,8 @@ static Node *bag_append(Graph *graph, const Operation *operation, Value bags, in
 Value graph_bag(Graph *graph, Value bags, int out, bool bias, const char *path) {
   Node *node = bag_append(graph, &operation_bag, bags, out);
   int in = node->number[IN];
-  node_parameter(graph, node, path, "weight", (int[]){out, in}, 2, INIT_UNIFORM, in);
+  node_parameter(graph, node, path, "weight", (int[]){in, out}, 2, INIT_UNIFORM, in);
+  graph->parameters->item[graph->use[node->use[0]].index].turned = true;
   if (bias)
     node_parameter(graph, node, path, "bias", (int[]){out}, 1, INIT_UNIFORM, in);
   return node->output;
@@ -173,8 +172,8 @@ static void bags_divide(float *y, const float *x, const int64_t *offset, int fir
 }
 
 static Needs embedding_needs(const Graph *graph, const Node *node, int rows, bool training, int threads) {
-  size_t scaled = training ? (size_t)rows * (size_t)node->number[OUT] * sizeof(float) : 0;
-  return (Needs){.work = bag_work(graph, node, rows, threads) + scaled};
+  size_t scaled = (size_t)rows * (size_t)node->number[OUT] * sizeof(float);
+  return (Needs){.work = training ? bag_work(graph, node, rows, threads) + scaled : 0};
 }
 
 static void embedding_forward(Graph *graph, const Node *node, const Pass *pass) {
@@ -183,7 +182,7 @@ static void embedding_forward(Graph *graph, const Node *node, const Pass *pass) 
     return;
   float *y = node_y(graph, node);
   bags_forward(y, node_w(graph, node, pass, 0), NULL, bags->offset, bags->code, pass->rows, node->number[OUT],
-               node->number[IN], true, graph->work, pass->threads);
+               pass->threads);
   bags_divide(y, y, bags->offset, 0, pass->rows, node->number[OUT]);
 }
 
@@ -195,7 +194,7 @@ static void embedding_sum(Graph *graph, const Node *node, const Pass *pass, floa
   if (pass->rows > 0)
     bags_divide(scaled, node_dy(graph, node), bags->offset, row[0], row[slices], node->number[OUT]);
   bags_backward(out[0], scaled, pass->rows ? bags->offset : none, pass->rows ? bags->code : NULL, node->number[OUT],
-                node->number[IN], true, row, slices, graph->work, pass->threads);
+                node->number[IN], row, slices, graph->work, pass->threads);
 }
 
 Value graph_embedding_mean(Graph *graph, Value bags, int out, const char *path) {

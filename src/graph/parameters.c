@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "kernels/math.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -47,6 +48,14 @@ int parameters_declare(Parameters *parameters, const char *path, const int *dim,
   REQUIRE(fan_in > 0 || (init != INIT_UNIFORM && init != INIT_KAIMING_NORMAL), "%s has no fan-in", path);
   parameters->size += (item->size + ALIGN - 1) / ALIGN * ALIGN;
   return parameters->count++;
+}
+
+void parameter_shape(int dim[PARAMETER_DIMENSIONS], const Parameter *parameter) {
+  memcpy(dim, parameter->dim, sizeof parameter->dim);
+  if (parameter->turned) {
+    dim[0] = parameter->dim[1];
+    dim[1] = parameter->dim[0];
+  }
 }
 
 int64_t parameters_number(const Parameters *parameters) {
@@ -90,16 +99,47 @@ static void parameter_init(float *value, const Parameter *item, uint64_t seed) {
   }
 }
 
+// By way of a copy: the ranks of a node may share the block, and all write the same into it.
+static void turned_init(float *value, const Parameter *item, uint64_t seed) {
+  float *shown = calloc((size_t)item->size, sizeof *shown);
+  REQUIRE(shown, "out of memory for the start values of %s", item->path);
+  parameter_init(shown, item, seed);
+  floats_turn(value, shown, item->dim[1], item->dim[0], (size_t)item->dim[0]);
+  free(shown);
+}
+
 void parameters_init(float *block, const Parameters *parameters, uint64_t seed) {
   memset(block, 0, (size_t)parameters->size * sizeof *block);
   for (int i = 0; i < parameters->count; i++)
-    parameter_init(block + parameters->item[i].offset, &parameters->item[i], seed);
+    if (parameters->item[i].turned)
+      turned_init(block + parameters->item[i].offset, &parameters->item[i], seed);
+    else
+      parameter_init(block + parameters->item[i].offset, &parameters->item[i], seed);
+}
+
+// Columns of what memory holds are rows of what files show: a few of them at a time.
+static void hash_turned(Hash *hash, const float *value, const Parameter *item) {
+  enum { STRIPE = 16 };
+  int rows = item->dim[0], columns = item->dim[1];
+  float *shown = malloc((size_t)rows * STRIPE * sizeof *shown);
+  REQUIRE(shown, "out of memory for the hash of %s", item->path);
+  for (int j = 0; j < columns; j += STRIPE) {
+    int width = columns - j < STRIPE ? columns - j : STRIPE;
+    floats_turn(shown, value + j, rows, width, (size_t)columns);
+    hash_add(hash, shown, (size_t)rows * (size_t)width * sizeof *shown);
+  }
+  free(shown);
 }
 
 uint64_t parameters_hash(const float *block, const Parameters *parameters) {
   Hash *hash = hash_open();
-  for (int i = 0; i < parameters->count; i++)
-    hash_add(hash, block + parameters->item[i].offset, (size_t)parameters->item[i].size * sizeof *block);
+  for (int i = 0; i < parameters->count; i++) {
+    const Parameter *item = &parameters->item[i];
+    if (item->turned)
+      hash_turned(hash, block + item->offset, item);
+    else
+      hash_add(hash, block + item->offset, (size_t)item->size * sizeof *block);
+  }
   return hash_close(hash);
 }
 

@@ -66,3 +66,12 @@ void floats_axpy(float *y, float a, const float *x, size_t n) { passes()->axpy(y
 void floats_multiply(float *y, const float *x1, const float *x2, size_t n, bool accumulate) {
   passes()->multiply(y, x1, x2, n, accumulate);
 }
+
+void floats_turn(float *y, const float *x, int rows, int columns, size_t ld) {
+  enum { TILE = 16 }; // a cache line of floats either way
+  for (int i = 0; i < rows; i += TILE)
+    for (int j = 0; j < columns; j += TILE)
+      for (int k = j; k < columns && k < j + TILE; k++)
+        for (int l = i; l < rows && l < i + TILE; l++)
+          y[(size_t)k * (size_t)rows + (size_t)l] = x[(size_t)l * ld + (size_t)k];
+}

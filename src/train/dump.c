@@ -14,8 +14,15 @@ static float *whole_gradient(const Session *session) {
   float *whole;
   if (memory_take((void **)&whole, (size_t)session->stages.parameters.size, sizeof(float), "gradients").code)
     return NULL;
-  for (int u = first; u < end; u++)
-    memcpy(whole + unit[u].offset, sums_total(session->sums, u), (size_t)unit[u].size * sizeof(float));
+  for (int u = first; u < end; u++) {
+    const Parameter *it = &session->stages.parameters.item[unit[u].parameter];
+    const float *total = sums_total(session->sums, u);
+    for (int64_t r = unit[u].first; it->turned && r < unit[u].end; r++) // rows of memory are columns of the file
+      for (int64_t k = 0; k < it->dim[1]; k++)
+        whole[it->offset + k * it->dim[0] + r] = total[(r - unit[u].first) * it->dim[1] + k];
+    if (!it->turned)
+      memcpy(whole + unit[u].offset, total, (size_t)unit[u].size * sizeof(float));
+  }
   return whole;
 }
 
@@ -30,7 +37,7 @@ Status dump_gradients(Session *session, const char *path) {
   for (int p = 0; p < parameters->count; p++) {
     const Parameter *it = &parameters->item[p];
     tensor[count] = (NamedTensor){.type = TENSOR_FLOAT, .dimensions = it->dimensions, .data = whole + it->offset};
-    memcpy(tensor[count].dim, it->dim, sizeof it->dim);
+    parameter_shape(tensor[count].dim, it);
     text_print(tensor[count++].path, sizeof tensor->path, "/gradients/%s", it->path);
   }
   for (int k = 0; k < accumulators; k++) {

@@ -62,7 +62,7 @@ static void test_bags(void) {
     for (int o = 0; o < OUT; o++) {
       double sum = b[o], average = 0;
       for (int64_t c = bags->offset[r]; c < bags->offset[r + 1]; c++) {
-        sum += w[o * CODES + bags->code[c]];
+        sum += w[bags->code[c] * OUT + o];
         average += table[bags->code[c] * OUT + o] / (double)(bags->offset[r + 1] - bags->offset[r]);
       }
       want[r * OUT + o] = sum > 0 ? sum : 0;
