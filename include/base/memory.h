@@ -10,6 +10,9 @@
 /// and the bytes asked for. n = 0 gives a block that may be freed.
 Status memory_take(void **block, size_t n, size_t size, const char *what);
 
+/// Asks for huge pages for a block from elsewhere that nobody has written to yet; memory_take does so by itself.
+void memory_advise(void *block, size_t bytes);
+
 /// Peak resident bytes of this process so far (VmHWM), 0 where the system does not tell.
 size_t memory_peak(void);
 

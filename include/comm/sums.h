@@ -42,8 +42,9 @@ float *const *sums_gradients(const Sums *sums, int stage);
 const SumUnit *sums_units(const Sums *sums, int *units, int *first, int *end);
 
 /// Collective. Makes the total gradient of each own unit; squares[units] becomes the sum of squares of every unit, of all ranks (double, one
-/// chain per unit); riders[n] is summed over ranks on the way. threads share the work.
-void sums_reduce(Sums *sums, double *squares, double *riders, int n, int threads);
+/// chain per unit); riders[n] is summed over ranks on the way. threads share the work, and call each(user, unit), unless it is NULL, as soon
+/// as the total of an own unit stands, while it is in the cache.
+void sums_reduce(Sums *sums, double *squares, double *riders, int n, int threads, void (*each)(void *user, int unit), void *user);
 /// The total gradient of an own unit [size].
 const float *sums_total(const Sums *sums, int unit);
 

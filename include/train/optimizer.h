@@ -21,8 +21,8 @@ void optimizer_close(Optimizer *optimizer);
 double optimizer_rate(const Config *config, const Progress *progress);
 
 /// Collective. Sums the gradients, clips (scale = min(1, clip_norm / (norm + 1e-6))), updates the own units, publishes. step counts from 1.
-/// *norm is the global gradient norm before clipping. Riders travel as in sums_reduce. When the norm is not finite nothing is updated:
-/// EXIT_INTERNAL, the same on all ranks.
+/// *norm is the global gradient norm before clipping. Riders travel as in sums_reduce. When the norm is not finite: EXIT_INTERNAL,
+/// the same on all ranks, and the parameters are not to be used any more (without clipping they are updated before the norm is known).
 Status optimizer_step(Optimizer *optimizer, Sums *sums, double rate, int64_t step, double *norm, double *riders, int n);
 
 #endif

@@ -244,6 +244,7 @@ static Status take_memory(Sums *sums, const SumStage *stage) {
   MPI_Win_allocate_shared((MPI_Aint)((size_t)(floats + flat + 32) * sizeof(float)), 1, info, grid->comm->world, &base,
                           &sums->window);
   MPI_Info_free(&info);
+  memory_advise(base, (size_t)(floats + flat + 32) * sizeof(float));
   MPI_Win_lock_all(MPI_MODE_NOCHECK, sums->window);
   for (int r = 0; r < grid->ranks; r++) {
     MPI_Aint size;
@@ -424,7 +425,8 @@ static void window_barrier(Sums *sums) {
   MPI_Win_sync(sums->window);
 }
 
-void sums_reduce(Sums *sums, double *squares, double *riders, int n, int threads) {
+void sums_reduce(Sums *sums, double *squares, double *riders, int n, int threads, void (*each)(void *user, int unit),
+                 void *user) {
   REQUIRE(n <= 64, "%d riders", n);
   int first = sums->owner[sums->grid->rank], end = sums->owner[sums->grid->rank + 1];
   if (sums->shared)
@@ -436,6 +438,8 @@ void sums_reduce(Sums *sums, double *squares, double *riders, int n, int threads
   for (int u = first; u < end; u++) {
     reduce_unit(sums, u);
     sums->exchange[u] = square_sum(sums->unit_total[u - first], sums->unit[u].size);
+    if (each)
+      each(user, u);
   }
   for (int j = 0; j < n; j++)
     sums->exchange[sums->units + j] = riders[j];

@@ -48,32 +48,52 @@ double optimizer_rate(const Config *config, const Progress *progress) {
   return rate;
 }
 
-static void update(Optimizer *optimizer, float *p, int64_t at, const float *g, int64_t n, double rate, double scale,
-                   int64_t step) {
-  const Config *config = optimizer->config;
-  float *m = optimizer->m + at, *v = optimizer->v ? optimizer->v + at : NULL;
-  double decay = config->optimizer.weight_decay;
-  if (config->optimizer.type == OPTIMIZER_SGD) {
-    SgdRule rule = {rate, config->optimizer.momentum, decay, scale};
-    sgd_step(p, m, g, (size_t)n, &rule);
-    return;
-  }
-  AdamRule rule = {rate, config->optimizer.beta1, config->optimizer.beta2, config->optimizer.epsilon, decay, scale};
-  if (config->optimizer.type == OPTIMIZER_ADAM)
-    adam_step(p, m, v, g, (size_t)n, &rule, step);
-  else
-    adamw_step(p, m, v, g, (size_t)n, &rule, step);
-}
+// One step of all units: what they share.
+typedef struct Update {
+  Optimizer *optimizer;
+  Sums *sums;
+  const SumUnit *unit;
+  float *parameters;
+  double rate, scale;
+  int64_t step;
+} Update;
 
 static bool frozen(const Optimizer *optimizer, const SumUnit *unit) {
   return optimizer->parameters && optimizer->parameters->item[unit->parameter].frozen;
 }
 
+static void update(void *user, int u) {
+  const Update *update = user;
+  const SumUnit *unit = &update->unit[u];
+  const Optimizer *optimizer = update->optimizer;
+  const Config *config = optimizer->config;
+  if (frozen(optimizer, unit))
+    return;
+  int64_t at = unit->offset - optimizer->begin;
+  size_t n = (size_t)unit->size;
+  float *p = update->parameters + unit->offset, *m = optimizer->m + at, *v = optimizer->v ? optimizer->v + at : NULL;
+  const float *g = sums_total(update->sums, u);
+  double rate = update->rate, scale = update->scale, decay = config->optimizer.weight_decay;
+  if (config->optimizer.type == OPTIMIZER_SGD) {
+    SgdRule rule = {rate, config->optimizer.momentum, decay, scale};
+    sgd_step(p, m, g, n, &rule);
+    return;
+  }
+  AdamRule rule = {rate, config->optimizer.beta1, config->optimizer.beta2, config->optimizer.epsilon, decay, scale};
+  if (config->optimizer.type == OPTIMIZER_ADAM)
+    adam_step(p, m, v, g, n, &rule, update->step);
+  else
+    adamw_step(p, m, v, g, n, &rule, update->step);
+}
+
+// Clipping needs the norm before the first update; without it a unit is updated while its gradient is in the cache.
 Status optimizer_step(Optimizer *optimizer, Sums *sums, double rate, int64_t step, double *norm, double *riders,
                       int n) {
   int units, first, end, threads = optimizer->config->grid.threads;
+  double clip = optimizer->config->optimizer.clip_norm;
   const SumUnit *unit = sums_units(sums, &units, &first, &end);
-  sums_reduce(sums, optimizer->squares, riders, n, threads);
+  Update all = {optimizer, sums, unit, sums_parameters(sums), rate, 1, step};
+  sums_reduce(sums, optimizer->squares, riders, n, threads, clip > 0 ? NULL : update, &all);
   double square = 0;
   for (int u = 0; u < units; u++)
     square += frozen(optimizer, &unit[u]) ? 0 : optimizer->squares[u];
@@ -85,13 +105,12 @@ Status optimizer_step(Optimizer *optimizer, Sums *sums, double rate, int64_t ste
         "step %lld: the gradient is not finite; lower optimizer.learning_rate or set optimizer.clip_norm",
         (long long)step);
   }
-  double clip = optimizer->config->optimizer.clip_norm, scale = clip > 0 ? fmin(1, clip / (*norm + 1e-6)) : 1;
-  float *parameters = sums_parameters(sums);
+  if (clip > 0) {
+    all.scale = fmin(1, clip / (*norm + 1e-6));
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
-  for (int u = first; u < end; u++)
-    if (!frozen(optimizer, &unit[u]))
-      update(optimizer, parameters + unit[u].offset, unit[u].offset - optimizer->begin, sums_total(sums, u),
-             unit[u].size, rate, scale, step);
+    for (int u = first; u < end; u++)
+      update(&all, u);
+  }
   sums_publish(sums);
   return STATUS_OK;
 }

@@ -56,7 +56,7 @@ static void check(const Comm *comm, int groups, const char *window) {
   int units, first, end;
   const SumUnit *unit = sums_units(sums, &units, &first, &end);
   double *squares = calloc((size_t)units, sizeof *squares);
-  sums_reduce(sums, squares, riders, 1, 1);
+  sums_reduce(sums, squares, riders, 1, 1, NULL, NULL);
   CHECK(riders[0] == comm->ranks, "a rider is %g, not %d", riders[0], comm->ranks);
   SliceNode all = {0, SLICES};
   for (int u = first; u < end; u++)
