@@ -146,6 +146,7 @@ typedef struct Config {
     double every_minutes;
   } checkpoint;
   struct {
+    bool telemetry;   // probes and shares of modalities in metrics.jsonl
     int every_epochs; // 0: never
     int measures;
     char measure[MEASURES_MOST][24];

@@ -28,11 +28,19 @@ typedef struct Evaluator {
 Status evaluator_open(Evaluator *evaluator, Session *session, const int64_t *order, int64_t n, bool many);
 void evaluator_close(Evaluator *evaluator);
 
+/// Collective. Of an evaluator with many: what reaches the fusion of batch `index` with nothing withheld, as step_represent gives it; the
+/// session's batch is made. Batches are numbered from 0 to evaluator_batches.
+void evaluator_represent(Evaluator *evaluator, int index, const float **z, int *first, int *rows);
+int evaluator_batches(const Evaluator *evaluator);
+
 /// Collective. logits[n, outputs] under a mask, the same on every rank; shown[n] is 0 where the mask leaves a sample nothing.
 void evaluator_logits(Evaluator *evaluator, const MaskProtocol *protocol);
 
 /// Collective. Scores under a mask; the same numbers on every rank.
 Status evaluator_scores(Evaluator *evaluator, const MaskProtocol *protocol, Scores *scores);
+
+/// Collective. evaluator_open on all labelled samples of a split.
+Status evaluator_open_split(Evaluator *evaluator, Session *session, Split split, bool many);
 
 /// Collective. Scores of a split under one mask.
 Status evaluate_split(Session *session, Split split, const MaskProtocol *protocol, Scores *scores);

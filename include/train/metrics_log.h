@@ -8,7 +8,7 @@
 typedef struct MetricsLog {
   int file; // -1: this rank does not write
   int64_t bytes;
-  char line[4096];
+  char line[16384];
   int length;
   Status failed;
 } MetricsLog;

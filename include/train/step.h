@@ -31,6 +31,9 @@ void step_encode(Step *step, const Batch *batch, int index);
 /// Collective. As step_predict, from what step_encode kept of the same samples; the batch's mask must be a part of that one's.
 const float *step_predict_encoded(Step *step, const Batch *batch, int index, int *first, int *rows);
 
+/// Collective. As step_represent, from what step_encode kept of the same samples.
+void step_represent_encoded(Step *step, const Batch *batch, int index, const float **z, int *first, int *rows);
+
 /// Collective. Forward and backward; this rank's gradients stand in the sums' blocks afterwards. Sums of losses are added to the accumulators.
 void step_gradients(Step *step, const Batch *batch, const Progress *progress);
 

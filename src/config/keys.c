@@ -199,6 +199,8 @@ const Key key_table[] = {
   {"checkpoint.keep", KEY_WHOLE, offsetof(Config, checkpoint.keep), .least = 1, .most = 1000000, .word = "all", .standard = "3", .harmless = true,
    .help = "newest checkpoints that are kept"},
 
+  {"analysis.telemetry", KEY_BOOL, offsetof(Config, analysis.telemetry), .standard = "true", .harmless = true,
+   .help = "whether metrics.jsonl tells what becomes of each modality while training: linear probes, similarity, discriminator, share of the gradient"},
   {"analysis.every_epochs", KEY_WHOLE, offsetof(Config, analysis.every_epochs), .least = 0, .most = EPOCHS_MOST, .standard = "0",
    .help = "epochs between measurements; 0: none while training"},
   {"analysis.measure", KEY_MEASURES, offsetof(Config, analysis), .longest = MEASURES_MOST, .choices = measures, .standard = "[rank, similarity]",

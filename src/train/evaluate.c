@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int batches_of(const Evaluator *evaluator) {
+int evaluator_batches(const Evaluator *evaluator) {
   int room = evaluator->session->batch.room;
   return (int)((evaluator->n + room - 1) / room);
 }
@@ -46,9 +46,9 @@ Status evaluator_open(Evaluator *evaluator, Session *session, const int64_t *ord
   TRY(comm_agree(session->comm, take(evaluator, order)));
   if (!many)
     return STATUS_OK;
-  TRY(step_encoded_open(session->step, batches_of(evaluator)));
+  TRY(step_encoded_open(session->step, evaluator_batches(evaluator)));
   evaluator->encoded = true;
-  for (int index = 0; index < batches_of(evaluator); index++) {
+  for (int index = 0; index < evaluator_batches(evaluator); index++) {
     watchdog_phase("encode for evaluation", -1);
     make_batch(evaluator, &everything, index);
     step_encode(session->step, &session->batch, index);
@@ -64,12 +64,18 @@ void evaluator_close(Evaluator *evaluator) {
     free(owned[i]);
 }
 
+void evaluator_represent(Evaluator *evaluator, int index, const float **z, int *first, int *rows) {
+  MaskProtocol everything = {.kind = MASK_NONE};
+  make_batch(evaluator, &everything, index);
+  step_represent_encoded(evaluator->session->step, &evaluator->session->batch, index, z, first, rows);
+}
+
 void evaluator_logits(Evaluator *evaluator, const MaskProtocol *protocol) {
   Session *session = evaluator->session;
   const Batch *batch = &session->batch;
   size_t outputs = (size_t)session->stages.outputs;
   memset(evaluator->logits, 0, (size_t)evaluator->n * outputs * sizeof(float));
-  for (int index = 0; index < batches_of(evaluator); index++) {
+  for (int index = 0; index < evaluator_batches(evaluator); index++) {
     int first, rows;
     watchdog_phase("evaluation", -1);
     make_batch(evaluator, protocol, index);
@@ -142,7 +148,7 @@ Status evaluator_scores(Evaluator *evaluator, const MaskProtocol *protocol, Scor
   return comm_agree(session->comm, score(scores, session, evaluator->logits, evaluator->label, evaluator->n));
 }
 
-static Status open_split(Evaluator *evaluator, Session *session, Split split, bool many) {
+Status evaluator_open_split(Evaluator *evaluator, Session *session, Split split, bool many) {
   int64_t *order = NULL, n;
   *evaluator = (Evaluator){.session = session};
   Status status = comm_agree(session->comm, session_samples(session, split, &order, &n));
@@ -169,7 +175,7 @@ Status evaluate_alone(Session *session, const int64_t *order, int64_t n, double 
 
 Status evaluate_split(Session *session, Split split, const MaskProtocol *protocol, Scores *scores) {
   Evaluator evaluator;
-  Status status = open_split(&evaluator, session, split, false);
+  Status status = evaluator_open_split(&evaluator, session, split, false);
   if (status.code == 0)
     status = evaluator_scores(&evaluator, protocol, scores);
   evaluator_close(&evaluator);
@@ -329,7 +335,7 @@ Status evaluate_run(Session *session, const EvaluationPlan *plan, const char *pa
   json_object_set_new(root, "task", json_string(session->dataset.task[0].name));
   json_object_set_new(root, "classes", json_integer(session->dataset.task[0].classes));
   Evaluator evaluator;
-  Status status = open_split(&evaluator, session, plan->split, !plan->extra);
+  Status status = evaluator_open_split(&evaluator, session, plan->split, !plan->extra);
   if (status.code == 0 && evaluator.n == 0)
     status = status_error(EXIT_DATA, "%s: the split %s has no sample with a label; --split names another",
                           session->config.data.file, split_name(plan->split));

@@ -22,6 +22,7 @@
 #include "train/run_files.h"
 #include "train/run_inside.h"
 #include "train/substitution.h"
+#include "train/telemetry.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -182,6 +183,8 @@ static void log_training(Run *run) {
   }
   metrics_log_number(&run->log, "learning_rate", run->rate);
   metrics_log_number(&run->log, "gradient_norm", run->norm);
+  if (run->session.config.analysis.telemetry)
+    telemetry_log_shares(&run->session, &run->optimizer, &run->log);
   metrics_log_number(&run->log, "wall_s", clock_seconds() - run->began);
   metrics_log_number(&run->log, "samples_per_s", (double)run->epoch_samples / fmax(1e-9, seconds));
   metrics_log_end(&run->log);
@@ -218,18 +221,35 @@ static void judge_adversary(Run *run, double score) {
   }
 }
 
+// Scores with nothing withheld, and what telemetry finds in the same encodings.
+static Status score_validation(Run *run, Scores *scores, Telemetry *telemetry, bool look) {
+  const Config *config = &run->session.config;
+  MaskProtocol mask = {.kind = MASK_NONE, .seed = config->run.seed, .epoch = RANDOM_EVALUATION};
+  Evaluator evaluator;
+  Status status = evaluator_open_split(&evaluator, &run->session, SPLIT_VALIDATION, look);
+  if (status.code == 0)
+    status = evaluator_scores(&evaluator, &mask, scores);
+  if (status.code == 0 && look)
+    status = telemetry_measure(telemetry, &evaluator);
+  evaluator_close(&evaluator);
+  return status;
+}
+
 static Status validate(Run *run, bool *improved, bool *stop) {
   const Config *config = &run->session.config;
   Position *position = &run->position;
   Scores scores;
-  MaskProtocol mask = {.kind = MASK_NONE, .seed = config->run.seed, .epoch = RANDOM_EVALUATION};
+  Telemetry telemetry;
   watchdog_phase("validation", position->step);
-  TRY(evaluate_split(&run->session, SPLIT_VALIDATION, &mask, &scores));
+  bool look = telemetry_due(&run->session, &position->progress, run->samples);
+  TRY(score_validation(run, &scores, &telemetry, look));
   metrics_log_begin(&run->log, position->step, position->progress.epoch, "validation");
   metrics_log_number(&run->log, "loss.total", scores.loss);
   metrics_log_number(&run->log, "accuracy", scores.accuracy);
   metrics_log_number(&run->log, "auroc", scores.auroc);
   metrics_log_number(&run->log, "auprc", scores.auprc);
+  if (look)
+    telemetry_log(&telemetry, config, &run->log);
   metrics_log_end(&run->log);
   log_info("epoch %lld/%lld  validation loss %.4f  accuracy %.2f %%", (long long)position->progress.epoch + 1,
            (long long)position->progress.epochs, scores.loss, 100 * scores.accuracy);

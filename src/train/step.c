@@ -340,6 +340,17 @@ const float *step_predict_encoded(Step *step, const Batch *batch, int index, int
   return logits_here(step, first, rows);
 }
 
+void step_represent_encoded(Step *step, const Batch *batch, int index, const float **z, int *first, int *rows) {
+  for (int i = 0; i < step->stages->modalities; i++)
+    if (ours(step, i))
+      move_slots(step, batch, i, index, step->recalled[i], true);
+  regroup(step, batch, step->recalled);
+  for (int i = 0; i < step->stages->modalities; i++)
+    z[i] = step->received[i];
+  *first = step->fusion_rows.first;
+  *rows = step->fusion_rows.count;
+}
+
 static double weight_of(const Step *step, int32_t label) {
   return label < 0 ? 0 : step->class_weight ? step->class_weight[label] : 1;
 }
