@@ -29,9 +29,9 @@ Status logistic_scale(double *mean, double *deviation, const LogisticRows *rows,
 /// *objective is its value. EXIT_DATA when no row is labelled.
 Status logistic_fit(double *weight, double *objective, const LogisticRows *rows, int d, int classes, double penalty, int iterations);
 
-/// Collective over those who pool. Labelled rows of all, their mean cross-entropy, and how many the largest logit gets right.
+/// Collective over those who pool. Labelled rows of all, their cross-entropy's mean and deviation, and how many the largest logit gets right.
 typedef struct LogisticScore {
-  double n, loss, right;
+  double n, loss, deviation, right;
 } LogisticScore;
 Status logistic_score(LogisticScore *score, const LogisticRows *rows, const double *weight, int d, int classes);
 

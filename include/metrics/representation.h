@@ -3,6 +3,7 @@
 /// What a representation x[n, d] (n samples, d features, row-major) looks like as a cloud of points. For sizes one
 /// process holds; everything inside is double.
 #include "base/status.h"
+#include "metrics/summary.h"
 
 #include <stdint.h>
 
@@ -15,6 +16,10 @@ Status representation_vif(double *mean, double *vif, const float *x, int64_t n, 
 /// Linear centred kernel alignment of x[n, dx] and y[n, dy]: |Yc' Xc|_F^2 / (|Xc' Xc|_F |Yc' Yc|_F), in [0, 1]
 /// (Kornblith et al., ICML 2019); NaN when either is constant.
 Status representation_cka(double *cka, const float *x, int dx, const float *y, int dy, int64_t n);
+
+/// The same with the jackknife's interval over `groups` runs of consecutive samples; NaN where the sample is too small for one.
+Status representation_cka_interval(double *cka, Interval *interval, const float *x, int dx, const float *y, int dy,
+                                   int64_t n, int groups, double level);
 
 /// Three answers to "of which rank is it".
 typedef struct Ranks {

@@ -239,12 +239,12 @@ Status logistic_fit(double *weight, double *objective, const LogisticRows *rows,
 }
 
 Status logistic_score(LogisticScore *score, const LogisticRows *rows, const double *weight, int d, int classes) {
-  double *block, total[3];
-  TRY(memory_take((void **)&block, (size_t)(3 * rows->slices + classes + d), sizeof *block,
+  double *block, total[4];
+  TRY(memory_take((void **)&block, (size_t)(4 * rows->slices + classes + d), sizeof *block,
                   "scores of a linear probe"));
-  double *logits = block + 3 * rows->slices, *x = logits + classes;
+  double *logits = block + 4 * rows->slices, *x = logits + classes;
   for (int64_t r = 0; r < rows->rows; r++) {
-    double *sum = block + 3 * rows->slice[r];
+    double *sum = block + 4 * rows->slice[r];
     if (rows->label[r] < 0)
       continue;
     scaled(x, rows, rows->x + r * d, d);
@@ -253,11 +253,14 @@ Status logistic_score(LogisticScore *score, const LogisticRows *rows, const doub
     for (int c = 1; c < classes; c++)
       best = logits[c] > logits[best] ? c : best;
     sum[0]++;
-    sum[1] += softmax_loss(logits, classes, rows->label[r]);
-    sum[2] += best == rows->label[r];
+    double loss = softmax_loss(logits, classes, rows->label[r]);
+    sum[1] += loss;
+    sum[2] += loss * loss;
+    sum[3] += best == rows->label[r];
   }
-  pool_rows(rows, total, block, 3);
-  *score = (LogisticScore){total[0], total[0] > 0 ? total[1] / total[0] : NAN, total[2]};
+  pool_rows(rows, total, block, 4);
+  double n = total[0], mean = n > 0 ? total[1] / n : NAN;
+  *score = (LogisticScore){n, mean, n > 1 ? sqrt(fmax(0, total[2] - n * mean * mean) / (n - 1)) : NAN, total[3]};
   free(block);
   return STATUS_OK;
 }

@@ -1,32 +1,13 @@
 /// Correlation matrix R = Z' Z of the centred columns scaled to length 1; with R + ridge I = L L' (Cholesky),
 /// VIF_j = ((L L')^-1)_jj = |L^-1 e_j|^2.
-/// CKA = |Yc' Xc|_F^2 / (|Xc' Xc|_F |Yc' Yc|_F).
 /// Products are accumulated row by row of the samples, the inner loop running over features.
 #include "metrics/representation.h"
 
 #include "base/memory.h"
+#include "metrics/centre.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-/// z[n, d] = x minus the mean of each column. The first row is taken off first: a constant column becomes exactly 0.
-static Status centre(double **z, const float *x, int64_t n, int d) {
-  void *block, *means;
-  TRY(memory_take(&means, (size_t)d, sizeof(double), "means of features"));
-  Status status = memory_take(&block, (size_t)n * (size_t)d, sizeof(double), "a centred representation");
-  if (status.code == 0) {
-    double *mean = means;
-    *z = block;
-    for (int64_t i = 0; i < n; i++)
-      for (int j = 0; j < d; j++)
-        mean[j] += (*z)[i * d + j] = (double)x[i * d + j] - x[j];
-    for (int64_t i = 0; i < n; i++)
-      for (int j = 0; j < d; j++)
-        (*z)[i * d + j] -= mean[j] / (double)n;
-  }
-  free(means);
-  return status;
-}
 
 /// product[da, db] += a[n, da]' b[n, db].
 static void product_add(double *restrict product, const double *a, int da, const double *restrict b, int db,
@@ -103,7 +84,7 @@ Status representation_vif(double *mean, double *vif, const float *x, int64_t n, 
   REQUIRE(n >= 2 && d >= 1 && ridge >= 0, "%lld samples, %d features, ridge %g", (long long)n, d, ridge);
   double *z = NULL;
   void *correlation = NULL, *column = NULL, *index = NULL;
-  TRY(centre(&z, x, n, d));
+  TRY(centre_columns(&z, x, n, d));
   Status status = memory_take(&correlation, (size_t)d * (size_t)d, sizeof(double), "a correlation matrix");
   if (status.code == 0)
     status = memory_take(&column, (size_t)d, sizeof(double), "a column");
@@ -117,38 +98,6 @@ Status representation_vif(double *mean, double *vif, const float *x, int64_t n, 
   free(correlation);
   free(column);
   free(index);
-  return status;
-}
-
-/// *square = |a' b|_F^2 of centred a[n, da] and b[n, db].
-static Status product_square(double *square, const double *a, int da, const double *b, int db, int64_t n) {
-  void *block;
-  TRY(memory_take(&block, (size_t)da * (size_t)db, sizeof(double), "a product of representations"));
-  double *product = block;
-  product_add(product, a, da, b, db, n);
-  *square = 0;
-  for (int64_t k = 0; k < (int64_t)da * db; k++)
-    *square += product[k] * product[k];
-  free(block);
-  return STATUS_OK;
-}
-
-Status representation_cka(double *cka, const float *x, int dx, const float *y, int dy, int64_t n) {
-  REQUIRE(n >= 1 && dx >= 1 && dy >= 1, "%lld samples of %d and %d features", (long long)n, dx, dy);
-  double *a = NULL, *b = NULL, cross, own, other;
-  Status status = centre(&a, x, n, dx);
-  if (status.code == 0)
-    status = centre(&b, y, n, dy);
-  if (status.code == 0)
-    status = product_square(&cross, b, dy, a, dx, n);
-  if (status.code == 0)
-    status = product_square(&own, a, dx, a, dx, n);
-  if (status.code == 0)
-    status = product_square(&other, b, dy, b, dy, n);
-  if (status.code == 0)
-    *cka = own > 0 && other > 0 ? cross / (sqrt(own) * sqrt(other)) : NAN;
-  free(a);
-  free(b);
   return status;
 }
 

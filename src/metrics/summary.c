@@ -122,3 +122,46 @@ double summary_quantile(const double *value, int n, double probability) {
   double part = position - below;
   return value[below] + part * (value[below + 1] - value[below]);
 }
+
+Interval summary_jackknife(double value, const double *without, int n, double level) {
+  double sum = 0, squares = 0;
+  int count = 0;
+  for (int i = 0; i < n; i++)
+    if (!isnan(without[i])) {
+      sum += without[i];
+      count++;
+    }
+  if (count < 2)
+    return (Interval){NAN, NAN};
+  for (int i = 0; i < n; i++)
+    squares += isnan(without[i]) ? 0 : (without[i] - sum / count) * (without[i] - sum / count);
+  double half = summary_student_quantile(0.5 + level / 2, count - 1) * sqrt((count - 1.0) / count * squares);
+  return (Interval){value - half, value + half};
+}
+
+// Twice the average rank, so that it is a whole number: how many are below, counted twice, and how many are equal.
+static double twice_rank(const double *a, int n, int i) {
+  int rank = 0;
+  for (int j = 0; j < n; j++)
+    rank += a[j] < a[i] ? 2 : a[j] == a[i];
+  return rank;
+}
+
+double summary_spearman(Interval *interval, const double *a, const double *b, int n, double level) {
+  double ab = 0, aa = 0, bb = 0;
+  *interval = (Interval){NAN, NAN};
+  for (int i = 0; i < n; i++) { // the mean of twice the rank, with 2 below and 1 for itself, is n
+    double x = twice_rank(a, n, i) - n, y = twice_rank(b, n, i) - n;
+    ab += x * y;
+    aa += x * x;
+    bb += y * y;
+  }
+  if (n < 3 || aa == 0 || bb == 0)
+    return NAN;
+  double r = ab / sqrt(aa * bb);
+  if (n < 4)
+    return r;
+  double half = summary_normal_quantile(0.5 + level / 2) * 1.03 / sqrt(n - 3.0), z = atanh(r);
+  *interval = (Interval){tanh(z - half), tanh(z + half)};
+  return r;
+}

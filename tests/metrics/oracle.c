@@ -224,6 +224,28 @@ static void check_logistic(const Case *c) {
   free(label);
 }
 
+static void check_jackknife(const Case *c) {
+  const double *size = c->value[0];
+  int n = (int)size[0], dx = (int)size[1], dy = (int)size[2];
+  float *x = floats(c->value[1], n * dx), *y = floats(c->value[2], n * dy);
+  double cka;
+  Interval interval;
+  fine(representation_cka_interval(&cka, &interval, x, dx, y, dy, n, (int)size[3], size[4]));
+  near(c, "CKA", cka, c->expected[0], 1e-12);
+  near(c, "low", interval.low, c->expected[1], 1e-8);
+  near(c, "high", interval.high, c->expected[2], 1e-8);
+  free(x);
+  free(y);
+}
+
+static void check_spearman(const Case *c) {
+  Interval interval;
+  near(c, "correlation", summary_spearman(&interval, c->value[1], c->value[2], c->size[1], c->value[0][0]),
+       c->expected[0], 1e-13);
+  near(c, "low", interval.low, c->expected[1], 1e-9);
+  near(c, "high", interval.high, c->expected[2], 1e-9);
+}
+
 static const struct {
   const char *name;
   void (*check)(const Case *);
@@ -240,7 +262,9 @@ static const struct {
              {"cka", check_cka},
              {"ranks", check_ranks},
              {"layer", check_layer},
-             {"logistic", check_logistic}};
+             {"logistic", check_logistic},
+             {"jackknife", check_jackknife},
+             {"spearman", check_spearman}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static void check_line(int seen[KINDS], char *line, int number) {

@@ -170,6 +170,30 @@ def logistic(rng):
     write("logistic", [classes, d, penalty], x, label, [loss + penalty / 2 * np.sum(model.coef_ ** 2) * (2 if classes == 2 else 1), loss])
 
 
+def cka_of(x, y):
+    x, y = x - x.mean(0), y - y.mean(0)
+    return np.linalg.norm(y.T @ x) ** 2 / (np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y))
+
+
+def resampled(rng):
+    """Jackknife of CKA by leaving the samples out, and Spearman's correlation."""
+    n, dx, dy, groups = int(rng.integers(24, 60)), int(rng.integers(1, 7)), int(rng.integers(1, 7)), int(rng.integers(2, 9))
+    x = (rng.normal(size=(n, dx)) + 5).astype(np.float32)
+    y = (x[:, :1] * rng.normal() + rng.normal(size=(n, dy))).astype(np.float32)
+    x64, y64, index = x.astype(np.float64), y.astype(np.float64), np.arange(n)
+    edges = [n * g // groups for g in range(groups + 1)]
+    rest = [(index < low) | (index >= high) for low, high in zip(edges[:-1], edges[1:])]
+    without = np.array([cka_of(x64[keep], y64[keep]) for keep in rest])
+    value, level = cka_of(x64, y64), float(rng.choice([0.5, 0.95]))
+    half = stats.t.ppf(0.5 + level / 2, groups - 1) * np.sqrt((groups - 1) * without.var())
+    write("jackknife", [n, dx, dy, groups, level], x, y, [value, value - half, value + half])
+    a, b = np.round(rng.normal(size=n), 1), np.round(rng.normal(size=n), 1)
+    b = b + a * rng.normal()
+    r = stats.spearmanr(a, b).statistic
+    half = stats.norm.ppf(0.5 + level / 2) * 1.03 / np.sqrt(n - 3)
+    write("spearman", [level], a, b, [r, np.tanh(np.arctanh(r) - half), np.tanh(np.arctanh(r) + half)])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=20)
@@ -183,7 +207,7 @@ def main():
             make(rng)
     rng = np.random.default_rng(options.seed + 1)
     for _ in range(options.cases):
-        for make in (layer, logistic):
+        for make in (layer, logistic, resampled):
             make(rng)
 
 
