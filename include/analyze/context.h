@@ -88,5 +88,7 @@ json_t *context_number(double value);
 
 // The measures, in the order of the table.
 Status measure_rank(AnalyzeContext *context, json_t *result);
+Status measure_similarity(AnalyzeContext *context, json_t *result);
+Status measure_agop(AnalyzeContext *context, json_t *result);
 
 #endif

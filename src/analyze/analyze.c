@@ -15,6 +15,9 @@
 
 const Measure analyze_measures[] = {
     {"rank", "singular values and ranks of fusion weights, representations and gradients", measure_rank},
+    {"similarity", "cosine and linear CKA between modalities, and of each with the multimodal representation",
+     measure_similarity},
+    {"agop", "average gradient outer product of the fusion's layers, and its alignment with W'W", measure_agop},
 };
 const int analyze_measures_count = sizeof analyze_measures / sizeof *analyze_measures;
 

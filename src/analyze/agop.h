@@ -1,0 +1,29 @@
+#ifndef ANALYZE_AGOP_H
+#define ANALYZE_AGOP_H
+/// Average gradient outer products of the fusion stage: of layer l with input u (width d), over the samples x of the split,
+///   AGOP_l = 1/n sum_x sum_c (d logit_c / du)' (d logit_c / du)    [d, d]
+/// A. Radhakrishnan, D. Beaglehole, P. Pandit, M. Belkin: Mechanism for feature learning in neural networks, Science 383, 2024.
+#include "analyze/context.h"
+
+typedef struct Agop {
+  int layers, slices;       // slices here
+  double **sum;             // owned [layers][slices, d, d]: sums over the rows of each local slice
+} Agop;
+
+/// Collective. wanted[layers] (NULL: all): which layers.
+Status agop_open(Agop *agop, AnalyzeContext *context, const bool *wanted);
+void agop_close(Agop *agop);
+
+/// Collective. all[slices in all, d, d], owned (free): the sums of every slice, not divided by n.
+Status agop_gather(double **all, const Agop *agop, const AnalyzeContext *context, int layer);
+
+/// total[size] = sum over slices but `without` (-1: none) of all[slices, size].
+void agop_total(double *total, const double *all, int slices, int64_t size, int without);
+
+/// Cosine of two matrices as vectors [size]; NaN when either is 0.
+double matrix_cosine(const double *a, const double *b, int64_t size);
+
+/// root[n, n]: the positive semidefinite square root of a[n, n]; value[n] its eigenvalues, ascending, negative ones (rounding) as 0.
+Status matrix_root(double *root, double *value, const double *a, int n);
+
+#endif
