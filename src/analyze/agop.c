@@ -21,7 +21,8 @@
 
 enum { MATRIX_MOST = 32 }; // wider ones are not written out
 
-// What a batch's gradients are collected in: [slice][output][row of the slice][d], so that one product makes a slice's sum.
+// What a batch's gradients are collected in: [slice][output][row of the slice][d], so that one product makes a slice's sum. A layer that reads
+// several tokens of a sample (attention) has as many rows a sample.
 typedef struct Collector {
   AnalyzeContext *context;
   Agop *agop;
@@ -31,6 +32,11 @@ typedef struct Collector {
   float *product;   // owned [d, d] of the widest
   int outputs, room;
 } Collector;
+
+static int tokens_of(const AnalyzeContext *context, int k) {
+  const NetworkLayer *layer = network_layer(context, k);
+  return (int)graph_width(network_stages(context)->fusion.graph, layer->layer.input) / layer->in;
+}
 
 static Status take(Collector *collector, const bool *wanted) {
   const AnalyzeContext *context = collector->context;
@@ -50,7 +56,8 @@ static Status take(Collector *collector, const bool *wanted) {
       continue;
     widest = (int)d > widest ? (int)d : widest;
     TRY(memory_take((void **)&agop->sum[k], (size_t)agop->slices * d * d, sizeof(double), "gradient products"));
-    TRY(memory_take((void **)&collector->gradient[k], rows * d, sizeof(float), "gradients"));
+    TRY(memory_take((void **)&collector->gradient[k], rows * (size_t)tokens_of(context, k) * d, sizeof(float),
+                    "gradients"));
   }
   return memory_take((void **)&collector->product, (size_t)widest * (size_t)widest, sizeof(float), "gradient products");
 }
@@ -75,9 +82,9 @@ static void collect_output(Collector *collector, int b, int c, int rows) {
     collector->seed[r * outputs + c] = 1;
   network_backward(context, collector->seed);
   for (int k = 0; k < collector->agop->layers; k++) {
-    size_t d = (size_t)network_layer(context, k)->in;
     if (!collector->gradient[k])
       continue;
+    size_t d = (size_t)network_layer(context, k)->in * (size_t)tokens_of(context, k);
     const float *from = network_gradient(context, network_layer(context, k)->layer.input);
     for (int s = 0; s < collector->agop->slices; s++) {
       slice_rows(collector, b, s, &begin, &end);
@@ -90,14 +97,14 @@ static void collect_output(Collector *collector, int b, int c, int rows) {
 static void add_products(Collector *collector, int b) {
   int outputs = collector->outputs, begin, end;
   for (int k = 0; k < collector->agop->layers; k++) {
-    int d = network_layer(collector->context, k)->in;
+    int d = network_layer(collector->context, k)->in, tokens = tokens_of(collector->context, k);
     size_t size = (size_t)d * (size_t)d;
     for (int s = 0; collector->gradient[k] && s < collector->agop->slices; s++) {
       slice_rows(collector, b, s, &begin, &end);
       if (begin == end)
         continue;
-      const float *g = collector->gradient[k] + (size_t)begin * (size_t)outputs * (size_t)d;
-      int row[2] = {0, (end - begin) * outputs};
+      const float *g = collector->gradient[k] + (size_t)begin * (size_t)outputs * (size_t)(d * tokens);
+      int row[2] = {0, (end - begin) * outputs * tokens};
       gemm_tn_slices(collector->product, d, g, d, g, d, d, d, row, 1, collector->context->session->config.grid.threads);
       double *sum = collector->agop->sum[k] + (size_t)s * size;
       for (size_t e = 0; e < size; e++)
@@ -231,14 +238,15 @@ static void add_shares(const LayerWork *work, json_t *result, json_t *object, co
   const Config *config = &work->context->session->config;
   double without[SLICES_MOST];
   char item[200];
-  json_t *figure =
-      figure_add(result, "bars", "Sensitivity to each modality", "share of the trace of AGOP", NULL,
-                 "How much of the squared gradient of the logits, at the joined representations, lies in each modality's part: a modality that the "
-                 "fusion ignores has none. Whiskers: 95 % (jackknife over slices of the samples).");
+  json_t *figure = figure_add(result, "bars", "Sensitivity to each modality", "share of the trace of AGOP", NULL,
+                              "How much of the squared gradient of the logits, at the joined representations, lies in "
+                              "each modality's part: a modality that the "
+                              "fusion ignores has none. Whiskers: 95 % (jackknife over slices of the samples).");
   json_t *shares = json_object();
   json_object_set_new(object, "shares", shares);
   for (int i = 0; i < config->modalities; i++) {
-    double value = block_trace(work->total, work->d, begin[i], begin[i + 1]) / block_trace(work->total, work->d, 0, work->d);
+    double value =
+        block_trace(work->total, work->d, begin[i], begin[i + 1]) / block_trace(work->total, work->d, 0, work->d);
     for (int s = 0; s < work->slices; s++) {
       double part = 0, all = 0;
       for (int t = 0; t < work->slices; t++) {
@@ -278,7 +286,8 @@ static void add_spectrum(const LayerWork *work, json_t *object) {
 }
 
 static Status take_work(LayerWork *work) {
-  TRY(memory_take((void **)&work->total, 3 * (size_t)work->size + (size_t)work->d, sizeof *work->total, "gradient products"));
+  TRY(memory_take((void **)&work->total, 3 * (size_t)work->size + (size_t)work->d, sizeof *work->total,
+                  "gradient products"));
   work->gram = work->total + work->size;
   work->root = work->gram + work->size;
   work->value = work->root + work->size;
@@ -323,9 +332,11 @@ Status measure_agop(AnalyzeContext *context, json_t *result) {
   AgopFigures figures = {.alignments = json_object()};
   json_object_set_new(result, "layers", json_object());
   json_object_set_new(result, "alignment", figures.alignments);
-  figures.alignment = figure_add(result, "bars", "Alignment of weights and gradients", "cosine of two matrices as vectors", NULL,
-                                 "W'W of each linear layer of the fusion stage against AGOP, the mean outer product of the logits' gradients at the "
-                                 "layer's input, and against its square root. Whiskers: 95 % (jackknife over slices of the samples).");
+  figures.alignment =
+      figure_add(result, "bars", "Alignment of weights and gradients", "cosine of two matrices as vectors", NULL,
+                 "W'W of each linear layer of the fusion stage against AGOP, the mean outer product of the logits' "
+                 "gradients at the "
+                 "layer's input, and against its square root. Whiskers: 95 % (jackknife over slices of the samples).");
   Status status = agop_open(&agop, context, NULL);
   for (int k = 0; status.code == 0 && k < agop.layers; k++)
     status = add_layer(context, &agop, k, &figures, result);

@@ -2,6 +2,7 @@
 #define ANALYZE_AGOP_H
 /// Average gradient outer products of the fusion stage: of layer l with input u (width d), over the samples x of the split,
 ///   AGOP_l = 1/n sum_x sum_c (d logit_c / du)' (d logit_c / du)    [d, d]
+/// summed over the tokens where u has several (attention). Where other layers read the same u, what flows through them counts too.
 /// A. Radhakrishnan, D. Beaglehole, P. Pandit, M. Belkin: Mechanism for feature learning in neural networks, Science 383, 2024.
 #include "analyze/context.h"
 

@@ -61,7 +61,8 @@ bool layer_blocks(const AnalyzeContext *context, int layer, int *begin) {
   const NetworkLayer *wanted = network_layer(context, layer);
   if (config->fusion.type != FUSION_CONCAT)
     return false;
-  for (int k = 0; k < network_layers(context); k++) { // the first layer of the fusion; without hidden layers that is the head
+  for (int k = 0; k < network_layers(context);
+       k++) { // the first layer of the fusion; without hidden layers that is the head
     const char *path = network_layer(context, k)->path;
     if (strncmp(path, "fusion/", strlen("fusion/")) != 0 && strcmp(path, "head") != 0)
       continue;

@@ -21,7 +21,7 @@ typedef struct Pair {
 
 typedef struct Similarity {
   AnalyzeContext *context;
-  Pair *pair;     // owned
+  Pair *pair; // owned
   int pairs;
   double *result; // owned [pairs][8]: cosine's n, sum, squares; CKA, low, high, n
   int *slice;     // owned
@@ -82,8 +82,8 @@ static Status add_cosines(Similarity *similarity) {
   const AnalyzeContext *context = similarity->context;
   int n = 3 * similarity->pairs;
   double *here, *total;
-  TRY(comm_agree(context->comm, memory_take((void **)&here, (size_t)n * (size_t)(pooled_slices(context) + 1), sizeof *here,
-                                            "sums of cosines")));
+  TRY(comm_agree(context->comm, memory_take((void **)&here, (size_t)n * (size_t)(pooled_slices(context) + 1),
+                                            sizeof *here, "sums of cosines")));
   total = here + (size_t)n * (size_t)pooled_slices(context);
   for (int k = 0; k < similarity->pairs; k++) {
     const View *a = similarity->pair[k].a, *b = similarity->pair[k].b;
@@ -124,7 +124,8 @@ static Status cka_here(double *result, const Pair *pair, float *a, float *b, con
   int64_t kept = pack(a, b, pair, shown_a, shown_b, n);
   if (kept < 2)
     return STATUS_OK;
-  TRY(representation_cka_interval(&result[0], &interval, a, pair->a->width, b, pair->b->width, kept, CKA_GROUPS, LEVEL));
+  TRY(representation_cka_interval(&result[0], &interval, a, pair->a->width, b, pair->b->width, kept, CKA_GROUPS,
+                                  LEVEL));
   result[1] = interval.low;
   result[2] = interval.high;
   result[3] = (double)kept;
