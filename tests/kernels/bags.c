@@ -8,9 +8,7 @@ typedef struct Case {
   int rows, out, vocabulary, longest, slices, threads;
 } Case;
 
-static float *entry(float *w, const Case *c, int code, int j) {
-  return w + code * c->out + j;
-}
+static float *entry(float *w, const Case *c, int code, int j) { return w + code * c->out + j; }
 
 static void twin_forward(float *y, float *w, const float *b, const int64_t *offset, const int32_t *code,
                          const Case *c) {
