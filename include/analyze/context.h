@@ -90,5 +90,9 @@ json_t *context_number(double value);
 Status measure_rank(AnalyzeContext *context, json_t *result);
 Status measure_similarity(AnalyzeContext *context, json_t *result);
 Status measure_agop(AnalyzeContext *context, json_t *result);
+Status measure_polysemanticity(AnalyzeContext *context, json_t *result);
+Status measure_collision(AnalyzeContext *context, json_t *result);
+Status measure_probe(AnalyzeContext *context, json_t *result);
+Status measure_vif(AnalyzeContext *context, json_t *result);
 
 #endif

@@ -18,6 +18,11 @@ const Measure analyze_measures[] = {
     {"similarity", "cosine and linear CKA between modalities, and of each with the multimodal representation",
      measure_similarity},
     {"agop", "average gradient outer product of the fusion's layers, and its alignment with W'W", measure_agop},
+    {"polysemanticity", "capacity per modality, and how neurons and subspaces mix modalities", measure_polysemanticity},
+    {"collision", "Lemma 1's bound on cross-modal pairs of features, drawn pairs, and this model's neurons",
+     measure_collision},
+    {"probe", "linear probes of each representation, fitted on training samples", measure_probe},
+    {"vif", "variance inflation factors of each representation", measure_vif},
 };
 const int analyze_measures_count = sizeof analyze_measures / sizeof *analyze_measures;
 
