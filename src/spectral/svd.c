@@ -5,6 +5,7 @@
 // for entries that are not finite, which are therefore looked for before, and for some tiny matrices although its result is right.
 #include "spectral/matrix.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "spectral/dense.h"
 #include "spectral/fortran.h"
@@ -13,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Below: measured, two cores (tools/bench/spectral). LAPACK gets the matrix on one rank.
-enum { LAPACK_SIDE = 512, LAPACK_CELLS = 1 << 20 };
+// Up to here one core with LAPACK is faster than two with ScaLAPACK (tools/bench/spectral.c: 1024 x 1024 in 0.46 s against 1.18 s).
+enum { LAPACK_SIDE = 1024, LAPACK_CELLS = 1 << 21 };
 
 static const int one = 1;
 
@@ -101,6 +102,7 @@ static Status take_work(const Comm *comm, double **work, int *size, double wante
   bool fits = wanted < 2147483000.0;
   *size = fits ? (int)wanted + 1 : 0;
   *work = NULL;
+  log_debug("ScaLAPACK's workspace: %.0f bytes on this rank", 8 * wanted);
   return comm_agree(comm, fits ? memory_take((void **)work, (size_t)*size, sizeof **work, "ScaLAPACK's workspace")
                                : status_error(EXIT_INTERNAL, "a matrix too large for ScaLAPACK's workspace"));
 }
