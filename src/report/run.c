@@ -298,6 +298,12 @@ static Status read_rank(RunRecord *record, const char *path) {
   TRY(load(&object, path));
   record->has_rank = object != NULL;
   find_spectra(record, "", object, 0);
+  const json_t *about = json_object_get(object, "about");
+  const char *split = json_string_value(json_object_get(about, "split"));
+  if (split)
+    record->rank_about = text_format("Step %lld; representations and gradients of the %s split, n = %lld.",
+                                     (long long)json_integer_value(json_object_get(about, "step")), split,
+                                     (long long)json_integer_value(json_object_get(about, "n")));
   json_decref(object);
   return STATUS_OK;
 }
@@ -354,6 +360,7 @@ void run_free(RunRecord *record) {
   free(record->track);
   free(record->fact);
   free(record->spectrum);
+  free(record->rank_about);
   free(record->config);
   free(record->dir);
   *record = (RunRecord){0};

@@ -49,6 +49,7 @@ typedef struct RunRecord {
   Evaluated *pattern, *rate;   // owned
   Fact *fact;                  // owned
   Spectrum *spectrum;          // owned
+  char *rank_about;            // owned: on which samples the spectra were taken, in words; NULL if not said
   bool has_metrics, has_evaluation, has_rank;
   int classes;                 // 0: not said
 } RunRecord;
