@@ -57,8 +57,11 @@ Status checkpoint_mark_best(const Comm *comm, const char *dir, int64_t step);
 /// writers. The lock ends with the process or rundir_unlock.
 typedef struct RunLock {
   int file, directory; // rank 0's; -1: not locked
+  bool refused;        // rank 0's: another job has it (and not that it could not be locked at all)
 } RunLock;
 Status rundir_lock(const Comm *comm, const char *dir, RunLock *lock);
 void rundir_unlock(RunLock *lock);
+/// Whether a job holds the lock of DIR at this moment. Local; for who only wants to know.
+bool rundir_locked(const char *dir);
 
 #endif

@@ -32,6 +32,14 @@ bool comm_any(const Comm *comm, bool here);
 /// Collective. root's bytes become everybody's.
 void comm_share(const Comm *comm, void *bytes, size_t size, int root);
 
+/// Collective. Cuts the ranks into teams of `size` neighbours; `team` becomes this rank's, to be closed with comm_part_close. On the
+/// ranks % size last ranks it has 0 ranks, and they are in no team.
+void comm_part(Comm *team, const Comm *comm, int size);
+void comm_part_close(Comm *team);
+
+/// Collective. Returns when all ranks have come. Who waits sleeps in between, and shows the watchdog that it lives: the others may take hours.
+void comm_meet(const Comm *comm);
+
 /// Collective. Adds arrays of which all but one rank's entries are 0, so that no rounding happens.
 void comm_gather_sums(const Comm *comm, double *values, int n);
 void comm_gather_counts(const Comm *comm, int64_t *values, int n);

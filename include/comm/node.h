@@ -25,4 +25,7 @@ void node_block_close(NodeBlock *block);
 /// This rank's number on its node. Collective.
 int node_rank(const Comm *comm);
 
+/// Collective. Numbers the nodes on which some rank says `counts`: *node is that of this rank's node (-1 if none does), *nodes how many.
+void node_place(int *node, int *nodes, const Comm *comm, bool counts);
+
 #endif

@@ -16,14 +16,14 @@ typedef struct PlanRow {
 /// Predicts for `ranks` ranks. EXIT_CONFIG when there is no such grid. Local; opens the data file for its shapes only.
 Status plan_row(PlanRow *row, const Config *config, int ranks);
 
-/// What a whole run takes on one rank: its steps over all epochs (and phases of kd), and their predicted time with validation and saving.
+/// What a whole run takes: its steps over all epochs (and phases of kd), and their predicted time with validation and saving.
 typedef struct PlanRun {
   int64_t steps;
   double seconds;
 } PlanRun;
 
-/// Predicts a run. Local; opens the data file for its shapes and split only.
-Status plan_run(PlanRun *run, const Config *config);
+/// Predicts a run on `ranks` ranks. EXIT_CONFIG when there is no such grid. Local; opens the data file for its shapes and split only.
+Status plan_run(PlanRun *run, const Config *config, int ranks);
 
 /// Collective. Prints the rank map, parameters and memory for `ranks` ranks (train --dry-run).
 Status plan_print(const Comm *comm, const Config *config, int ranks, bool json);

@@ -24,6 +24,9 @@ typedef struct RunOptions {
   /// run has each call's lines once.
   Status (*observe)(void *user, const RunMoment *moment);
   void *observer;
+  const struct SharedData *data; // borrowed [datas]: data sets that are open already; the run takes the one that serves it
+  int datas;
+  bool locked, silent;           // the caller holds the lock of the run directory; nothing goes to standard output
 } RunOptions;
 
 /// Collective. Trains, saves, evaluates. EXIT_AGAIN after an interruption, with a checkpoint saved; otherwise as status.h.

@@ -18,9 +18,9 @@ Status run_files_begin(const Comm *comm, const Config *config, const char *dir, 
 /// Collective. Writes run.json atomically and, unless silent, prints the summary to standard output, as JSON or as lines.
 Status run_files_end(const Comm *comm, const Session *session, const char *dir, const RunSummary *summary, bool json, bool silent);
 
-/// Writes text to a file through a temporary one beside it. EXIT_CANNOT_CREATE, EXIT_IO.
+/// As file_replace (base/file.h).
 Status run_file_write(const char *path, const char *text);
-/// Writes text to DIR/NAME through a temporary file. EXIT_CANNOT_CREATE, EXIT_IO.
+/// Writes text to DIR/NAME as file_replace does (base/file.h).
 Status run_files_write(const char *dir, const char *name, const char *text);
 
 #endif

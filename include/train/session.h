@@ -1,15 +1,15 @@
 #ifndef TRAIN_SESSION_H
 #define TRAIN_SESSION_H
 /// Everything a run needs, opened in order: data, stages, grid, parameters, step. Training, evaluation and prediction share it.
-#include "comm/node.h"
 #include "train/optimizer.h"
+#include "train/shared_data.h"
 #include "train/step.h"
 
 typedef struct Session {
   const Comm *comm;
   Config config;
-  Dataset dataset;
-  NodeBlock block;      // the data set's big arrays
+  Dataset dataset;      // of own, or of data that others have opened
+  SharedData own;
   Standard standard;    // points into state
   Noise noise;
   float *deviation[MODALITIES_MOST]; // owned: of inputs that get noise without being standardised
@@ -23,12 +23,14 @@ typedef struct Session {
   Step *step;
   struct Substitution *substitution; // owned by run_open; NULL: missing modalities stay missing
   Batch batch;
-  bool has_block, has_grid, training;
+  bool has_grid, training;
   int64_t saved_step, saved_epoch; // of the checkpoint that run_open read
 } Session;
 
 /// Collective. `file` replaces config->data.file when not NULL (evaluation on other data).
 Status session_open(Session *session, const Comm *comm, const Config *config, const char *file, bool training);
+/// The same on data that are open already and outlive the session; comm may be a part of the ranks that opened them.
+Status session_open_shared(Session *session, const Comm *comm, const Config *config, const SharedData *data, bool training);
 void session_close(Session *session); // Collective
 
 /// Samples of a split that have a label, in order; owned (free). n becomes their number.

@@ -96,16 +96,16 @@ static bool holder_is_dead(const Holder *holder) {
   return started != holder->started;
 }
 
+static const char in_use[] = "uses this run directory";
+
 static Status refused(const char *dir, int file) {
   Holder holder;
   bool known = file >= 0 && holder_read(&holder, file);
   if (!known)
-    return status_error(EXIT_CANNOT_CREATE,
-                        "%s: another job uses this run directory; wait for it, or give another --out", dir);
-  return status_error(
-      EXIT_CANNOT_CREATE,
-      "%s: the job with process %lld on %s uses this run directory since %s; wait for it, or give another --out", dir,
-      holder.pid, holder.host, holder.since);
+    return status_error(EXIT_CANNOT_CREATE, "%s: another job %s; wait for it, or give another --out", dir, in_use);
+  return status_error(EXIT_CANNOT_CREATE,
+                      "%s: the job with process %lld on %s %s since %s; wait for it, or give another --out", dir,
+                      holder.pid, holder.host, in_use, holder.since);
 }
 
 // --- with flock
@@ -272,12 +272,27 @@ static Status lock_here(RunLock *lock, const char *dir) {
     if (lock->file >= 0)
       close(lock->file);
     lock->file = -1;
+    lock->refused = strstr(status.text, in_use) != NULL;
     close(directory);
     return status;
   }
   lock->directory = directory;
   sweep_all(directory, dir);
   return STATUS_OK;
+}
+
+bool rundir_locked(const char *dir) {
+  char path[FILE_PATH];
+  Holder holder;
+  if (!text_print(path, sizeof path, "%s/%s", dir, lock_name))
+    return false;
+  int file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0)
+    return false;
+  bool free = flock(file, LOCK_SH | LOCK_NB) == 0, held = !free && errno == EWOULDBLOCK;
+  bool known = holder_read(&holder, file);
+  close(file);
+  return free ? false : held || !known || !holder_is_dead(&holder);
 }
 
 Status rundir_lock(const Comm *comm, const char *dir, RunLock *lock) {

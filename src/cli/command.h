@@ -46,7 +46,7 @@ typedef struct SweepVerb {
   Status (*run)(const Comm *comm, void *state);
 } SweepVerb;
 
-extern const SweepVerb sweep_verb_plan;
+extern const SweepVerb sweep_verb_plan, sweep_verb_run;
 
 int words_count(const char **words);
 

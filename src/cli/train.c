@@ -94,8 +94,13 @@ static Status run(const Comm *comm, void *user) {
   TRY(comm_agree(comm, state->probe));
   if (state->dry_run)
     return plan_print(comm, &state->config, comm->ranks, state->json);
-  RunOptions options = {state->out,          state->dump,     state->resume,   state->json,
-                        state->common.quiet, state->watchdog, analyze_observe, NULL};
+  RunOptions options = {.out = state->out,
+                        .dump_gradients = state->dump,
+                        .resume = state->resume,
+                        .json = state->json,
+                        .quiet = state->common.quiet,
+                        .watchdog = state->watchdog,
+                        .observe = analyze_observe};
   return run_train(comm, &state->config, &options);
 }
 

@@ -10,12 +10,14 @@
 #include "comm/comm.h"
 
 #include "base/text.h"
+#include "comm/watchdog.h"
 
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 // A property of the process: after it nobody may wait for anybody.
@@ -156,4 +158,35 @@ void comm_gather_rows(const Comm *comm, float *whole, int64_t first, int64_t end
   MPI_Allgatherv(MPI_IN_PLACE, 0, row, whole, count, begin, row, comm->world);
   MPI_Type_free(&row);
   free(all);
+}
+
+void comm_part(Comm *team, const Comm *comm, int size) {
+  REQUIRE(size >= 1 && size <= comm->ranks, "teams of %d out of %d ranks", size, comm->ranks);
+  int number = comm->rank / size, teams = comm->ranks / size;
+  *team = (Comm){.world = MPI_COMM_NULL};
+  MPI_Comm_split(comm->world, number < teams ? number : MPI_UNDEFINED, comm->rank, &team->world);
+  if (team->world == MPI_COMM_NULL)
+    return;
+  MPI_Comm_rank(team->world, &team->rank);
+  MPI_Comm_size(team->world, &team->ranks);
+}
+
+void comm_part_close(Comm *team) {
+  if (team->world != MPI_COMM_NULL && team->ranks > 0)
+    MPI_Comm_free(&team->world);
+  *team = (Comm){.world = MPI_COMM_NULL};
+}
+
+void comm_meet(const Comm *comm) {
+  MPI_Request request;
+  struct timespec moment = {.tv_nsec = 2000000};
+  int come = 0;
+  MPI_Ibarrier(comm->world, &request);
+  for (;;) {
+    MPI_Test(&request, &come, MPI_STATUS_IGNORE);
+    if (come)
+      return;
+    watchdog_phase("wait for the other ranks", -1);
+    nanosleep(&moment, NULL);
+  }
 }

@@ -42,3 +42,18 @@ void node_block_close(NodeBlock *block) {
   MPI_Win_free(&block->window);
   MPI_Comm_free(&block->node);
 }
+
+void node_place(int *node, int *nodes, const Comm *comm, bool counts) {
+  MPI_Comm here;
+  int any = counts, rank, before = 0;
+  MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
+  MPI_Comm_rank(here, &rank);
+  MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_LOR, here);
+  int first = any && rank == 0;
+  MPI_Exscan(&first, &before, 1, MPI_INT, MPI_SUM,
+             comm->world); // undefined on the first rank, which has nobody before it
+  MPI_Bcast(&before, 1, MPI_INT, 0, here);
+  MPI_Allreduce(&first, nodes, 1, MPI_INT, MPI_SUM, comm->world);
+  *node = any ? before : -1;
+  MPI_Comm_free(&here);
+}

@@ -38,7 +38,7 @@ static uint64_t cost_hash(const Config *config) {
   return hash;
 }
 
-static const Known *look_up(Memo *memo, const Config *config) {
+static const Known *look_up(Memo *memo, const Config *config, int ranks) {
   uint64_t hash = cost_hash(config);
   for (int k = memo->count - 1; k >= 0; k--)
     if (memo->known[k].hash == hash)
@@ -47,14 +47,14 @@ static const Known *look_up(Memo *memo, const Config *config) {
   REQUIRE(memo->known, "out of memory for predictions");
   Known *known = &memo->known[memo->count++];
   *known = (Known){.hash = hash};
-  known->status = plan_run(&known->run, config);
+  known->status = plan_run(&known->run, config, ranks);
   return known;
 }
 
 static Status predict_all(SweepPlan *plan, const Space *space, Config *config, Memo *memo) {
   for (int i = 0; i < space->runs; i++) {
     TRY(space_config(config, space, i, NULL));
-    const Known *known = look_up(memo, config);
+    const Known *known = look_up(memo, config, 1);
     if (known->status.code && !plan->missing.code)
       plan->missing = known->status;
     plan->seconds[i] = known->status.code ? NAN : known->run.seconds;
@@ -63,6 +63,21 @@ static Status predict_all(SweepPlan *plan, const Space *space, Config *config, M
     plan->longest = fmax(plan->longest, plan->seconds[i]);
   }
   return STATUS_OK;
+}
+
+void sweep_predict(double *seconds, const Space *space, const bool *wanted, int ranks, Config *config) {
+  Memo memo = {0};
+  for (int i = 0; i < space->runs; i++) {
+    seconds[i] = NAN;
+    if ((wanted && !wanted[i]) || space_config(config, space, i, NULL).code)
+      continue;
+    const Known *known = look_up(&memo, config, ranks);
+    if (known->status.code == EXIT_CONFIG && ranks > 1)
+      seconds[i] = INFINITY;
+    else if (!known->status.code)
+      seconds[i] = known->run.seconds;
+  }
+  free(memo.known);
 }
 
 void sweep_shape(int *elements, int *packed, const double *seconds, int runs, double element_seconds, int most) {

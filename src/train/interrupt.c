@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 // A signal can only speak to a global.
@@ -11,9 +12,14 @@ static volatile sig_atomic_t seen;
 // Known before any run is, and the same for all that this process will do.
 static double deadline = INFINITY;
 
+// Of the ranks of a node; what comes to one of them concerns all.
+static atomic_int *shared;
+
 static void note(int signal) {
   (void)signal;
   seen = 1;
+  if (shared)
+    atomic_store(shared, 1);
 }
 
 void interrupt_install(void) {
@@ -24,7 +30,13 @@ void interrupt_install(void) {
   sigaction(SIGUSR1, &action, NULL);
 }
 
-bool interrupt_seen(void) { return seen != 0; }
+bool interrupt_seen(void) { return seen != 0 || (shared && atomic_load_explicit(shared, memory_order_relaxed)); }
+
+void interrupt_share(atomic_int *flag) {
+  shared = flag;
+  if (flag && seen)
+    atomic_store(flag, 1);
+}
 
 void interrupt_after(double left) { deadline = clock_seconds() + left; }
 

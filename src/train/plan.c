@@ -3,6 +3,7 @@
 #include "train/session.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -131,14 +132,16 @@ static void fill_run(PlanRun *run, const Session *session) {
     samples += session->dataset.split[r] == SPLIT_TRAIN && session->dataset.task[0].labels[r] >= 0;
   fill_row(&row, session);
   double runs = config->method.type == METHOD_KD && config->method.kd.stage == KD_ALL ? kd_runs(config) : 1;
+  // Ranks meet several times in a step; each meeting takes longer the more they are.
+  double step = row.step_seconds + STEP_SECONDS * (1 + 0.5 * log2(session->grid.ranks));
   int64_t steps = (samples + config->data.batch - 1) / config->data.batch * config->train.epochs;
-  *run = (PlanRun){(int64_t)(runs * (double)steps),
-                   runs * ((double)steps * (row.step_seconds + STEP_SECONDS) + config->train.epochs * EPOCH_SECONDS)};
+  *run =
+      (PlanRun){(int64_t)(runs * (double)steps), runs * ((double)steps * step + config->train.epochs * EPOCH_SECONDS)};
 }
 
-Status plan_run(PlanRun *run, const Config *config) {
+Status plan_run(PlanRun *run, const Config *config, int ranks) {
   Session session;
-  Status status = session_sketch(&session, config, 1);
+  Status status = session_sketch(&session, config, ranks);
   if (status.code == 0)
     fill_run(run, &session);
   session_sketch_close(&session);

@@ -345,7 +345,8 @@ static Status begin(Run *run) {
   position->progress.batches = (run->samples + config->data.batch - 1) / config->data.batch;
   position->progress.epochs = config->train.epochs;
   run->pace.validation_steps = batches_of(session, SPLIT_VALIDATION);
-  if (!run->part || !run->part->last) {
+  bool held = run->part ? run->part->last : run->options->locked;
+  if (!held) {
     TRY(rundir_lock(run->comm, run->dir, &run->lock));
     run->locked = true;
   }
@@ -411,7 +412,8 @@ static Status score(Run *run, uint64_t hash) {
                          .mask = {.kind = MASK_NONE, .seed = session->config.run.seed, .epoch = RANDOM_EVALUATION},
                          .rates = session->config.missingness.evaluate};
   plan.seconds = batches_of(session, plan.split) * run->pace.step;
-  return evaluate_run(session, &plan, report, !phase && !run->options->json && !run->options->quiet, false);
+  return evaluate_run(session, &plan, report,
+                      !phase && !run->options->json && !run->options->quiet && !run->options->silent, false);
 }
 
 static Status finish(Run *run, double trained) {
@@ -429,12 +431,19 @@ static Status finish(Run *run, double trained) {
   TRY(run_files_end(run->comm, &run->session, run->dir,
                     &(RunSummary){status.code ? "interrupted" : "done", run->position.step,
                                   run->position.progress.epoch, hash, trained},
-                    run->options->json, run->part && !run->part->last && !status.code));
+                    run->options->json, run->options->silent || (run->part && !run->part->last && !status.code)));
   return status;
 }
 
+static Status open_session(Run *run, const Config *config) {
+  for (int k = 0; k < run->options->datas; k++)
+    if (shared_data_serves(&run->options->data[k], config))
+      return session_open_shared(&run->session, run->comm, config, &run->options->data[k], true);
+  return session_open(&run->session, run->comm, config, NULL, true);
+}
+
 static Status train_inside(Run *run, const Config *config) {
-  TRY(session_open(&run->session, run->comm, config, NULL, true));
+  TRY(open_session(run, config));
   TRY(begin(run));
   const Grid *grid = &run->session.grid;
   log_info("%lld parameters, %lld training samples, %d ranks as %d modality groups x %d data shards, %d slices",
@@ -464,7 +473,8 @@ Status run_inside(const Comm *comm, const Config *config, const RunOptions *opti
   free(run.order);
   if (run.locked)
     rundir_unlock(&run.lock);
-  watchdog_stop();
+  if (options->watchdog > 0)
+    watchdog_stop();
   return status;
 }
 

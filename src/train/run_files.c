@@ -1,5 +1,6 @@
 #include "train/run_files.h"
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -7,37 +8,18 @@
 #include "train/run.h"
 #include "train/substitution.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-Status run_file_write(const char *path, const char *text) {
-  char temporary[2 * PATH_MOST];
-  if (!text_print(temporary, sizeof temporary, "%s.tmp", path))
-    return status_error(EXIT_CANNOT_CREATE, "%s: the path is too long", path);
-  int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-  if (file < 0)
-    return status_error(EXIT_CANNOT_CREATE, "%s: cannot be created: %s", path, strerror(errno));
-  size_t length = strlen(text);
-  bool good = write(file, text, length) == (ssize_t)length && fsync(file) == 0;
-  good = close(file) == 0 && good;
-  if (!good || rename(temporary, path) != 0) {
-    Status status = status_error(EXIT_IO, "%s: cannot be written: %s", path, strerror(errno));
-    unlink(temporary);
-    return status;
-  }
-  return STATUS_OK;
-}
+Status run_file_write(const char *path, const char *text) { return file_replace(path, text); }
 
 Status run_files_write(const char *dir, const char *name, const char *text) {
   char path[PATH_MOST + 64];
   snprintf(path, sizeof path, "%s/%s", dir, name);
-  return run_file_write(path, text);
+  return file_replace(path, text);
 }
 
 static Status begin(const Config *config, const char *dir, bool resume) {

@@ -9,68 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static Status open_dataset(Session *session, const char *file) {
-  const Config *config = &session->config;
-  const char *name[MODALITIES_MOST], *task[1] = {config->data.task};
-  for (int i = 0; i < config->modalities; i++)
-    name[i] = config->modality[i].name;
-  DatasetWanted wanted = {.modalities = config->modalities,
-                          .tasks = config->data.task[0] ? 1 : 0,
-                          .modality = name,
-                          .task = config->data.task[0] ? task : NULL};
-  TRY(dataset_open(&session->dataset, file, &wanted));
-  if (session->dataset.tasks < 1)
-    return status_error(EXIT_DATA, "%s: there is no task in it; a data set needs /tasks/NAME/labels", file);
-  return STATUS_OK;
-}
-
-// Hands out pieces of the node's block in order, the same on every rank of the node.
-typedef struct Carver {
-  char *at, *end;
-} Carver;
-
-static size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
-static Status carve(void *user, void **piece, size_t bytes) {
-  Carver *carver = user;
-  REQUIRE(carver->at + rounded(bytes) <= carver->end, "the data set is larger than announced");
-  *piece = carver->at;
-  carver->at += rounded(bytes);
-  return STATUS_OK;
-}
-
-static Status attach(Session *session, Carver *carver) {
-  Dataset *dataset = &session->dataset;
-  dataset->take = carve;
-  dataset->user = carver;
-  for (int i = 0; i < dataset->modalities; i++)
-    TRY(dataset_attach(dataset, i));
-  dataset->user = NULL;
-  return STATUS_OK;
-}
-
-static Status fill(Session *session, const char *file) {
-  for (int i = 0; i < session->dataset.modalities; i++)
-    TRY(dataset_fill(&session->dataset, file, i));
-  return STATUS_OK;
-}
-
-static Status load(Session *session, const char *file) {
-  size_t bytes = 0, block[4];
-  for (int i = 0; i < session->dataset.modalities; i++) {
-    dataset_bytes(&session->dataset, i, block);
-    for (int k = 0; k < 4; k++)
-      bytes += rounded(block[k]);
-  }
-  TRY(node_block_open(&session->block, session->comm, bytes));
-  session->has_block = true;
-  Carver carver = {session->block.memory, (char *)session->block.memory + bytes};
-  TRY(comm_agree(session->comm, attach(session, &carver)));
-  TRY(comm_agree(session->comm, node_block_fills(&session->block) ? fill(session, file) : STATUS_OK));
-  node_block_publish(&session->block);
-  return STATUS_OK;
-}
-
 // Mean and deviation of the inputs are part of the model: they stand in the state list, so a checkpoint carries them to other data.
 static void declare_standard(Session *session) {
   for (int i = 0; i < session->config.modalities && session->config.data.standardize; i++) {
@@ -87,6 +25,14 @@ static void declare_standard(Session *session) {
   }
 }
 
+// Mean and deviation of a modality, number[2, width]: measured by one rank, and everybody's.
+static void measure_inputs(const Session *session, double *number, int modality) {
+  size_t width = (size_t)session->dataset.modality[modality].width;
+  if (comm_is_root(session->comm))
+    standardize_measure(number, number + width, &session->dataset, modality);
+  comm_share(session->comm, number, 2 * width * sizeof *number, 0);
+}
+
 static Status measure_standard(Session *session) {
   const Parameters *state = &session->stages.state;
   for (int i = 0; i < session->config.modalities && session->config.data.standardize; i++) {
@@ -97,9 +43,7 @@ static Status measure_standard(Session *session) {
     float *mean = session->state + state->item[session->standard_mean[i]].offset;
     float *deviation = session->state + state->item[session->standard_deviation[i]].offset;
     TRY(memory_take((void **)&number, 2 * (size_t)width, sizeof *number, "means and deviations"));
-    if (node_block_fills(&session->block))
-      standardize_measure(number, number + width, &session->dataset, i);
-    node_block_share(&session->block, number, 2 * (size_t)width * sizeof *number);
+    measure_inputs(session, number, i);
     for (int64_t j = 0; j < width; j++) {
       mean[j] = (float)number[j];
       deviation[j] = (float)number[width + j];
@@ -160,9 +104,7 @@ static Status measure_noise(Session *session, int i) {
   session->deviation[i] = deviation;
   session->noise.deviation[i] = deviation;
   TRY(memory_take((void **)&number, 2 * width, sizeof *number, "deviations"));
-  if (node_block_fills(&session->block))
-    standardize_measure(number, number + width, &session->dataset, i);
-  node_block_share(&session->block, number, 2 * width * sizeof *number);
+  measure_inputs(session, number, i);
   for (size_t j = 0; j < width; j++)
     deviation[j] = (float)number[width + j];
   free(number);
@@ -188,13 +130,9 @@ static Status open_noise(Session *session) {
   return STATUS_OK;
 }
 
-Status session_open(Session *session, const Comm *comm, const Config *config, const char *file, bool training) {
-  *session = (Session){.comm = comm, .config = *config, .training = training};
-  config = &session->config;
-  if (!file)
-    file = config->data.file;
-  TRY(comm_agree(comm, open_dataset(session, file)));
-  TRY(load(session, file));
+static Status open_on(Session *session, const Comm *comm, const SharedData *data) {
+  const Config *config = &session->config;
+  session->dataset = data->dataset;
   TRY(comm_agree(comm, weigh_classes(session)));
   TRY(comm_agree(comm, stages_open(&session->stages, config, &session->dataset)));
   declare_standard(session);
@@ -210,8 +148,20 @@ Status session_open(Session *session, const Comm *comm, const Config *config, co
   sums_publish(session->sums);
   TRY(comm_agree(comm, take_state(session)));
   TRY(step_open(&session->step, config, &session->stages, &session->dataset, &session->grid, session->sums,
-                &session->standard, session->class_weight, session->state, training));
+                &session->standard, session->class_weight, session->state, session->training));
   return comm_agree(comm, open_noise(session));
+}
+
+Status session_open_shared(Session *session, const Comm *comm, const Config *config, const SharedData *data,
+                           bool training) {
+  *session = (Session){.comm = comm, .config = *config, .training = training};
+  return open_on(session, comm, data);
+}
+
+Status session_open(Session *session, const Comm *comm, const Config *config, const char *file, bool training) {
+  *session = (Session){.comm = comm, .config = *config, .training = training};
+  TRY(shared_data_open(&session->own, comm, config, file));
+  return open_on(session, comm, &session->own);
 }
 
 void session_close(Session *session) {
@@ -228,9 +178,7 @@ void session_close(Session *session) {
   free(session->substitution);
   for (int i = 0; i < MODALITIES_MOST; i++)
     free(session->deviation[i]);
-  dataset_free(&session->dataset);
-  if (session->has_block)
-    node_block_close(&session->block);
+  shared_data_close(&session->own);
 }
 
 Status session_samples(const Session *session, Split split, int64_t **sample, int64_t *n) {
@@ -268,7 +216,8 @@ MaskProtocol session_train_mask(const Session *session, int64_t epoch) {
 
 Status session_sketch(Session *session, const Config *config, int ranks) {
   *session = (Session){.config = *config};
-  TRY(open_dataset(session, config->data.file));
+  TRY(shared_data_sketch(&session->own, config, NULL));
+  session->dataset = session->own.dataset;
   TRY(stages_open(&session->stages, &session->config, &session->dataset));
   TRY(stage_table_open(&session->table, &session->stages));
   return choose_grid(session, ranks);
@@ -278,5 +227,5 @@ void session_sketch_close(Session *session) {
   stage_table_close(&session->table);
   if (session->stages.config)
     stages_close(&session->stages);
-  dataset_free(&session->dataset);
+  shared_data_close(&session->own);
 }

@@ -28,7 +28,7 @@ static int contender(int argc, char **argv) {
   Comm comm;
   comm_init(&comm, &argc, &argv);
   log_init(1, LOG_QUIET);
-  RunLock lock = {-1, -1};
+  RunLock lock = {-1, -1, false};
   for (char letter; read(STDIN_FILENO, &letter, 1) == 1;) {
     unsigned char answer = 'r';
     if (letter == 't') {

@@ -1,0 +1,40 @@
+#include "base/file.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool write_whole(int file, const char *text) {
+  for (size_t length = strlen(text); length > 0;) {
+    ssize_t wrote = write(file, text, length);
+    if (wrote < 0 && errno == EINTR)
+      continue;
+    if (wrote <= 0)
+      return false;
+    text += wrote;
+    length -= (size_t)wrote;
+  }
+  return fsync(file) == 0;
+}
+
+Status file_replace(const char *path, const char *text) {
+  char temporary[4096], host[72] = "";
+  gethostname(host, sizeof host - 1);
+  if (!text_print(temporary, sizeof temporary, "%s.%s.%ld.tmp", path, host, (long)getpid()))
+    return status_error(EXIT_CANNOT_CREATE, "%s: the path is too long", path);
+  int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (file < 0)
+    return status_error(EXIT_CANNOT_CREATE, "%s: cannot be created: %s", path, strerror(errno));
+  bool good = write_whole(file, text);
+  good = close(file) == 0 && good;
+  if (good && rename(temporary, path) == 0)
+    return STATUS_OK;
+  Status status = status_error(EXIT_IO, "%s: cannot be written: %s", path, strerror(errno));
+  unlink(temporary);
+  return status;
+}
