@@ -52,7 +52,8 @@ static Needs batch_norm_needs(const Graph *graph, const Node *node, int rows, bo
 // --- sums of one slice
 // -----------------------------------------------------------------------------------------------------
 /// sum[c] of a row's x.
-static void row_sum(double *sum, const float *x, int channels, int positions) {
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static void
+row_sum(double *sum, const float *x, int channels, int positions) {
   if (positions == 1)
     for (int c = 0; c < channels; c++)
       sum[c] += (double)x[c];
@@ -62,7 +63,8 @@ static void row_sum(double *sum, const float *x, int channels, int positions) {
 }
 
 /// sum[c] of a row's a (x - mean[c]); a NULL: (x - mean[c])^2.
-static void row_products(double *sum, const float *a, const float *x, const float *mean, int channels, int positions) {
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static void
+row_products(double *sum, const float *a, const float *x, const float *mean, int channels, int positions) {
   if (positions == 1) {
     for (int c = 0; c < channels; c++) {
       double centred = (double)x[c] - (double)mean[c];
@@ -146,6 +148,19 @@ static void running_statistics(const Graph *graph, const Node *node, const Pass 
   }
 }
 
+/// y = (x - mean) factor + b of one channel, and of one row with a channel a column.
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static void
+run_normalise(float *y, const float *x, int n, float mean, float factor, float b) {
+  for (int i = 0; i < n; i++)
+    y[i] = (x[i] - mean) * factor + b;
+}
+
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static void
+row_normalise(float *y, const float *x, int channels, const float *mean, const float *factor, const float *b) {
+  for (int i = 0; i < channels; i++)
+    y[i] = (x[i] - mean[i]) * factor[i] + b[i];
+}
+
 static void batch_norm_forward(Graph *graph, const Node *node, const Pass *pass) {
   int channels = node->number[CHANNELS], positions = node->number[POSITIONS];
   if (pass->training)
@@ -167,25 +182,25 @@ static void batch_norm_forward(Graph *graph, const Node *node, const Pass *pass)
     float *y = y0 + (x - x0);
     int c = (int)(p % channels);
     if (positions == 1)
-      for (int i = 0; i < channels; i++)
-        y[i] = (x[i] - kept.mean[i]) * factor[i] + b[i];
+      row_normalise(y, x, channels, kept.mean, factor, b);
     else
-      for (int i = 0; i < positions; i++)
-        y[i] = (x[i] - kept.mean[c]) * factor[c] + b[c];
+      run_normalise(y, x, positions, kept.mean[c], factor[c], b[c]);
   }
 }
 
 // --- backward
 // --------------------------------------------------------------------------------------------------------------
 /// dx = factor (dy - shift - (x - mean) slope) for a channel.
-static void run_pull(float *dx, const float *dy, const float *x, int n, float mean, float factor, float shift,
-                     float slope, bool accumulate) {
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static void
+run_pull(float *dx, const float *dy, const float *x, int n, float mean, float factor, float shift, float slope,
+         bool accumulate) {
   for (int i = 0; i < n; i++)
     dx[i] = (accumulate ? dx[i] : 0) + factor * (dy[i] - shift - (x[i] - mean) * slope);
 }
 
-static void row_pull(float *dx, const float *dy, const float *x, int channels, const Kept *kept,
-                     const float *const work[3], bool accumulate) {
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static void
+row_pull(float *dx, const float *dy, const float *x, int channels, const Kept *kept, const float *const work[3],
+         bool accumulate) {
   for (int c = 0; c < channels; c++)
     dx[c] = (accumulate ? dx[c] : 0) + work[0][c] * (dy[c] - work[1][c] - (x[c] - kept->mean[c]) * work[2][c]);
 }
