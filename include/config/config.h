@@ -65,6 +65,9 @@ typedef struct EbrConfig {
   int period;                         // epochs of one interleave block
   int patience;                       // stop rule: epochs without a better validation score; 0 is off
   double reconstruction, latent_task; // weights of the talk's optional terms
+  bool substitute_training;               // training, too, puts substitutes in
+  double dropout;                         // behind hidden layers of h and h^-1
+  bool reallocated[MODALITIES_MOST];      // those with h and h^-1; none: all
   char ranking[8];                        // substitution: list (the paper's) | table (pairwise)
   char ranking_split[16];                 // validation | train: whose latents are compared
 } EbrConfig;
@@ -80,6 +83,8 @@ typedef struct KdConfig {
   bool student[MODALITIES_MOST];  // at most one; none: the eliminated modality is found
   bool teachers[MODALITIES_MOST]; // none: all others
   KdStage stage;
+  bool freeze;                    // the student's encoder stays as distilled
+  bool frozen[MODALITIES_MOST];   // not a key: set for the fusion run by the one that knows the student
   char order[32]; // weakest_to_strongest | strongest_to_weakest | strongest | random | simultaneous
 } KdConfig;
 
@@ -102,6 +107,7 @@ typedef struct Config {
     IntList hidden;
     double dropout;       // before the head
     int heads;            // attention
+    PerModality own;      // weight of a task loss on the modality's vector alone, 0 by default
     PerModality strength; // 1 by default: factor on a modality's representation at the fusion input
   } fusion;
   struct {

@@ -94,6 +94,9 @@ void stages_bind(Stages *stages, const BatchView *view, uint64_t seed, uint32_t 
 /// Collective. After the backward pass of a step: what a method remembers of the batch, in the state block.
 void stages_remember(Stages *stages, const BatchView *view, const Grid *grid, float *state);
 
+/// Freezes the parameters under PREFIX/NAME/ that are declared so far.
+void stages_freeze(Stages *stages, const char *prefix, const char *name);
+
 /// L_sem on the fusion stage's logits: what all methods share. z[i], mask[i] as fusion_build wants them.
 void stages_fuse(Stages *stages, const Value *z);
 

@@ -26,7 +26,8 @@ int representation_width(const ModalityConfig *config, const DatasetModality *mo
 /// Multiply-adds of a forward pass of one sample, about: for placing ranks and for `plan`.
 double encoder_cost(const ModalityConfig *config, const DatasetModality *modality);
 
-/// A stack of linear layers with ReLU between and none after the last: PATH/0 … with widths hidden[0], …, out. For h, h^-1 and psi.
-Value encoder_mlp(Graph *graph, Value x, const IntList *hidden, int out, const char *path);
+/// A stack of linear layers with ReLU between and none after the last: PATH/0 … with widths hidden[0], …, out;
+/// dropout behind the ReLUs. For h, h^-1 and psi.
+Value encoder_mlp(Graph *graph, Value x, const IntList *hidden, int out, double dropout, const char *path);
 
 #endif

@@ -46,7 +46,7 @@ typedef struct Noise {
 } Noise;
 void step_noise(Step *step, const Noise *noise);
 
-/// Outside training a missing modality i gets the exchanged row of the first modality in order[i][0 … modalities-2] that the sample
+/// Outside training, and inside with method.substitution.training, a missing modality i gets the exchanged row of the first modality in order[i][0 … modalities-2] that the sample
 /// shows, and counts as there. All exchanged widths must be equal. NULL: missing modalities stay missing. Borrowed.
 typedef struct Substitutes {
   int order[MODALITIES_MOST][MODALITIES_MOST];

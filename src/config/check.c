@@ -70,6 +70,18 @@ static void check_distillation(Reader *reader) {
                   "method.distillation.stage distil needs a student and teachers; name them, or write stage: all");
 }
 
+static void check_reallocation(Reader *reader) {
+  const Config *config = reader->config;
+  int named = 0;
+  if (!sound(reader, "method.modalities") || !sound(reader, "missingness.fill"))
+    return;
+  for (int i = 0; i < config->modalities; i++)
+    named += config->method.ebr.reallocated[i];
+  if (named > 0 && named < config->modalities && config->missingness.fill == FILL_SUBSTITUTE)
+    tree_complain(reader->tree, at(reader, "method.modalities"),
+                  "missingness.fill substitute needs a latent of every modality; leave method.modalities out");
+}
+
 static void check_method(Reader *reader) {
   const Config *config = reader->config;
   const KdConfig *kd = &config->method.kd;
@@ -81,6 +93,8 @@ static void check_method(Reader *reader) {
                   "method.type %s works between modalities, and there is one; declare another, or write vanilla", name);
   if (config->method.type == METHOD_KD && reader->modalities_known)
     check_distillation(reader);
+  if (config->method.type == METHOD_EBR && reader->modalities_known)
+    check_reallocation(reader);
   bool weights = sound(reader, "method.distillation.crd") && sound(reader, "method.distillation.logit") &&
                  sound(reader, "method.distillation.feature");
   if (config->method.type == METHOD_KD && weights && kd->crd == 0 && kd->logit == 0 && kd->feature == 0)

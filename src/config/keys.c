@@ -76,6 +76,9 @@ const Key key_table[] = {
   {"fusion.strength", KEY_PER_MODALITY, offsetof(Config, fusion.strength), .least = 0, .most = 1e6, .standard = "1.0",
    .help = "factor on the modality's vector where it enters the fusion"},
 
+  {"fusion.own", KEY_PER_MODALITY, offsetof(Config, fusion.own), .least = 0, .most = 1e6, .standard = "0.0",
+   .help = "weight of the task loss of a linear head on the modality's vector alone, where it enters the fusion: beta by loss; 0: no such head"},
+
   {"method.type", KEY_CHOICE, offsetof(Config, method.type), .choices = methods, .standard = "vanilla",
    .help = "vanilla: encoders and fusion; kd: cross-modal distillation first; ebr: explicit basis reallocation"},
   {"method.factor", KEY_WHOLES, offsetof(Config, method.ebr.factor), .least = 1, .most = WIDTH_MOST, .longest = LAYERS_MOST, .standard = "[1024]",
@@ -84,6 +87,10 @@ const Key key_table[] = {
    .help = "ebr: width of the latent space"},
   {"method.inverse", KEY_WHOLES, offsetof(Config, method.ebr.inverse), .least = 1, .most = WIDTH_MOST, .longest = LAYERS_MOST, .standard = "[1024]",
    .help = "ebr: hidden widths of h^-1, from the latent space back to the modality's vector"},
+  {"method.modalities", KEY_NAMES, offsetof(Config, method.ebr.reallocated), .longest = MODALITIES_MOST, .standard = "[]",
+   .help = "ebr: the modalities that get h and h^-1 and face the discriminator; none: all"},
+  {"method.dropout", KEY_NUMBER, offsetof(Config, method.ebr.dropout), .least = 0, .most = 1, .below_most = true, .standard = "0.0",
+   .help = "ebr: share dropped behind each hidden layer of h and h^-1"},
   {"method.discriminator", KEY_WHOLES, offsetof(Config, method.ebr.discriminator), .least = 1, .most = WIDTH_MOST, .longest = LAYERS_MOST, .standard = "[512, 256]",
    .help = "ebr: hidden widths of psi, which guesses the modality from the latent vector"},
   {"method.adversarial.weight", KEY_NUMBER, offsetof(Config, method.ebr.weight), .least = 0, .most = 1e6, .standard = "1.0",
@@ -102,6 +109,8 @@ const Key key_table[] = {
     .help = "ebr, fill substitute: nearest by place in one list (the paper), or by a table of all pairs"},
   {"method.substitution.split", KEY_WORD, offsetof(Config, method.ebr.ranking_split), .most = sizeof ((Config *)0)->method.ebr.ranking_split - 1, .choices = ranking_splits, .standard = "validation",
     .help = "ebr, fill substitute: the samples whose latents are compared"},
+  {"method.substitution.training", KEY_BOOL, offsetof(Config, method.ebr.substitute_training), .standard = "false",
+    .help = "ebr, fill substitute: whether training puts substitutes in as the test does; false: zeros there (the paper)"},
   {"method.distillation.crd", KEY_NUMBER, offsetof(Config, method.kd.crd), .least = 0, .most = 1e6, .standard = "0.8",
    .help = "kd: weight of the contrastive representation loss"},
   {"method.distillation.logit", KEY_NUMBER, offsetof(Config, method.kd.logit), .least = 0, .most = 1e6, .standard = "0.0",
@@ -124,6 +133,8 @@ const Key key_table[] = {
    .help = "kd: the modality that learns from others; none: the one that the fusion eliminates is found by probing"},
   {"method.distillation.teachers", KEY_NAMES, offsetof(Config, method.kd.teachers), .longest = MODALITIES_MOST, .standard = "[]",
    .help = "kd: modalities that may teach; none: all but the student"},
+  {"method.distillation.freeze", KEY_BOOL, offsetof(Config, method.kd.freeze), .standard = "false",
+   .help = "kd: whether the student's encoder stays as distilled while the fusion is trained"},
   {"method.distillation.stage", KEY_CHOICE, offsetof(Config, method.kd.stage), .choices = kd_stages, .standard = "all",
    .help = "kd: the whole procedure (all), or one of its phases, as the run directories inside a run have it"},
 

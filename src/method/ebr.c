@@ -29,16 +29,16 @@ static void build_encoder(EncoderStage *stage, const Config *config, int i, cons
   Value u = encoder_build(graph, &stage->input, &config->modality[i], modality);
   int width = (int)graph_width(graph, u);
   named_path(path, "factor", config->modality[i].name);
-  Value latent = encoder_mlp(graph, u, &ebr->factor, ebr->latent, path);
+  Value latent = encoder_mlp(graph, u, &ebr->factor, ebr->latent, ebr->dropout, path);
   stage->output = latent;
   Value which =
-      encoder_mlp(graph, graph_reverse(graph, latent), &ebr->discriminator, config->modalities, "discriminator");
+      encoder_mlp(graph, graph_reverse(graph, latent), &ebr->discriminator, config->modalities, 0, "discriminator");
   stage->index = graph_input_labels(graph);
   stage->loss[stage->losses++] =
       (StageLoss){"discriminator", graph_cross_entropy(graph, which, stage->index), 1, COUNT_PRESENT, 0};
   if (ebr->reconstruction > 0) { // h^-1 shall undo h: |h^-1(g_i) - u_i|^2, with u_i as the target
     named_path(path, "inverse", config->modality[i].name);
-    Value again = encoder_mlp(graph, latent, &ebr->inverse, width, path);
+    Value again = encoder_mlp(graph, latent, &ebr->inverse, width, 0, path);
     Value loss = graph_mse(graph, again, graph_detach(graph, u));
     stage->loss[stage->losses++] = (StageLoss){"reconstruction", loss, ebr->reconstruction, COUNT_PRESENT, 0};
   }
@@ -51,23 +51,43 @@ static void build_encoder(EncoderStage *stage, const Config *config, int i, cons
   }
 }
 
+// Whether modality i gets h and h^-1.
+static bool reallocated(const Config *config, int i) {
+  bool named = false;
+  for (int j = 0; j < config->modalities; j++)
+    named |= config->method.ebr.reallocated[j];
+  return !named || config->method.ebr.reallocated[i];
+}
+
+// h_i^-1 on the latents that arrive.
+static Value build_inverse(Stages *stages, int i, int width) {
+  const EbrConfig *ebr = &stages->config->method.ebr;
+  FusionStage *fusion = &stages->fusion;
+  char path[PARAMETER_PATH];
+  named_path(path, "inverse", stages->config->modality[i].name);
+  Value f = encoder_mlp(fusion->graph, fusion->input[i], &ebr->inverse, width, ebr->dropout, path);
+  stages->cost[i] += (double)width * ebr->latent * 4;
+  stages->fusion_cost += (double)width * ebr->latent * 2;
+  // h^-1 of a zero latent is its bias: a modality that is not there must still enter as zeros.
+  return graph_multiply(fusion->graph, f, fusion->mask[i]);
+}
+
 void ebr_build(Stages *stages, const Dataset *dataset) {
   const Config *config = stages->config;
-  const EbrConfig *ebr = &config->method.ebr;
   FusionStage *fusion = &stages->fusion;
   Value z[MODALITIES_MOST];
   for (int i = 0; i < stages->modalities; i++) {
-    build_encoder(&stages->encoder[i], config, i, &dataset->modality[i], stages->outputs);
-    fusion->input[i] = graph_input(fusion->graph, (Shape){1, {ebr->latent}});
-    fusion->mask[i] = graph_input(fusion->graph, (Shape){1, {1}});
-    char path[PARAMETER_PATH];
-    named_path(path, "inverse", config->modality[i].name);
+    EncoderStage *encoder = &stages->encoder[i];
+    bool whole = reallocated(config, i);
     int width = representation_width(&config->modality[i], &dataset->modality[i]);
-    Value f = encoder_mlp(fusion->graph, fusion->input[i], &ebr->inverse, width, path);
-    // h^-1 of a zero latent is its bias: a modality that is not there must still enter as zeros.
-    z[i] = fusion_fill(fusion->graph, config, i, graph_multiply(fusion->graph, f, fusion->mask[i]), fusion->mask[i]);
-    stages->cost[i] += (double)width * ebr->latent * 4;
-    stages->fusion_cost += (double)width * ebr->latent * 2;
+    if (whole)
+      build_encoder(encoder, config, i, &dataset->modality[i], stages->outputs);
+    else
+      encoder->output = encoder_build(encoder->graph, &encoder->input, &config->modality[i], &dataset->modality[i]);
+    fusion->input[i] = graph_input(fusion->graph, (Shape){1, {whole ? config->method.ebr.latent : width}});
+    fusion->mask[i] = graph_input(fusion->graph, (Shape){1, {1}});
+    Value f = whole ? build_inverse(stages, i, width) : fusion->input[i];
+    z[i] = fusion_fill(fusion->graph, config, i, f, fusion->mask[i]);
   }
   stages_fuse(stages, z);
 }
@@ -91,9 +111,10 @@ void ebr_schedule(Stages *stages, const Progress *progress) {
     discriminator = 0;
     semantic = 1;
   }
-  for (int i = 0; i < stages->modalities; i++) {
-    stages->encoder[i].loss[0].weight = discriminator;
-    graph_reverse_weight(stages->encoder[i].graph, reversed);
-  }
+  for (int i = 0; i < stages->modalities; i++)
+    if (reallocated(stages->config, i)) {
+      stages->encoder[i].loss[0].weight = discriminator;
+      graph_reverse_weight(stages->encoder[i].graph, reversed);
+    }
   stages->fusion.loss[0].weight = semantic;
 }

@@ -28,12 +28,6 @@ static Value linear_at(Graph *graph, Value x, int out, const char *prefix, const
   return graph_linear(graph, x, out, true, path);
 }
 
-static void freeze_at(Stages *stages, const char *prefix, const char *name) {
-  char path[PARAMETER_PATH];
-  REQUIRE(text_print(path, sizeof path, "%s/%s/", prefix, name), "a path is too long: %s/%s", prefix, name);
-  parameters_freeze(&stages->parameters, path);
-}
-
 static void build_encoder(Stages *stages, const Dataset *dataset, int i, bool idle, bool frozen) {
   EncoderStage *encoder = &stages->encoder[i];
   FusionStage *fusion = &stages->fusion;
@@ -45,7 +39,7 @@ static void build_encoder(Stages *stages, const Dataset *dataset, int i, bool id
     encoder->output = encoder_build(encoder->graph, &encoder->input, modality, &dataset->modality[i]);
     width = (int)graph_width(encoder->graph, encoder->output);
     if (frozen)
-      freeze_at(stages, "encoders", modality->name);
+      stages_freeze(stages, "encoders", modality->name);
   }
   fusion->input[i] = graph_input(fusion->graph, (Shape){1, {width}});
   fusion->mask[i] = graph_input(fusion->graph, (Shape){1, {1}});
@@ -135,7 +129,7 @@ static Status build_teacher(Stages *stages, const Dataset *dataset, int s, int t
     TRY(build_contrast(stages, dataset, s, t));
   if (kd->logit > 0) {
     Value logits = linear_at(fusion->graph, fusion->input[t], stages->outputs, "heads", name), own = fusion->logits;
-    freeze_at(stages, "heads", name);
+    stages_freeze(stages, "heads", name);
     if (stages->binary) {
       logits = two_classes(fusion->graph, logits);
       own = two_classes(fusion->graph, own);

@@ -1,10 +1,25 @@
 #include "method/method.h"
 
+#include "base/text.h"
 #include "method/distillation.h"
 #include "model/encoder.h"
 #include "model/fusion.h"
 
 #include <string.h>
+
+// beta L_sem of a head that sees modality i alone: methods that lean on the strong ones are made to use i, by beta.
+static void add_own(Stages *stages, int i, Value z) {
+  FusionStage *fusion = &stages->fusion;
+  const Config *config = stages->config;
+  char path[PARAMETER_PATH];
+  StageLoss *own = &fusion->loss[fusion->losses++];
+  REQUIRE(text_print(path, sizeof path, "own/%s", config->modality[i].name), "a name is too long");
+  Value logits = graph_linear(fusion->graph, z, stages->outputs, true, path);
+  *own = (StageLoss){.weight = config->fusion.own.item[i], .count = COUNT_LABELLED, .shows = (uint32_t)1 << i};
+  own->value = stages->binary ? graph_binary_cross_entropy(fusion->graph, logits, fusion->labels)
+                              : graph_cross_entropy(fusion->graph, logits, fusion->labels);
+  text_print(own->name, sizeof own->name, "%s", path);
+}
 
 void stages_fuse(Stages *stages, const Value *z) {
   FusionStage *fusion = &stages->fusion;
@@ -15,6 +30,9 @@ void stages_fuse(Stages *stages, const Value *z) {
   Value loss = stages->binary ? graph_binary_cross_entropy(graph, fusion->logits, fusion->labels)
                               : graph_cross_entropy(graph, fusion->logits, fusion->labels);
   fusion->loss[fusion->losses++] = (StageLoss){"semantic", loss, 1, COUNT_LABELLED, 0};
+  for (int i = 0; i < stages->modalities; i++)
+    if (stages->config->fusion.own.item[i] > 0)
+      add_own(stages, i, z[i]);
 }
 
 static void seed_losses(Graph *graph, const StageLoss *loss, int losses) {
@@ -72,6 +90,12 @@ void stages_close(Stages *stages) {
 void stages_schedule(Stages *stages, const Progress *progress) {
   if (stages->config->method.type == METHOD_EBR)
     ebr_schedule(stages, progress);
+}
+
+void stages_freeze(Stages *stages, const char *prefix, const char *name) {
+  char path[PARAMETER_PATH];
+  REQUIRE(text_print(path, sizeof path, "%s/%s/", prefix, name), "a path is too long: %s/%s", prefix, name);
+  parameters_freeze(&stages->parameters, path);
 }
 
 Status stages_room(Stages *stages, int batch, int room) {

@@ -11,6 +11,9 @@ void vanilla_build(Stages *stages, const Dataset *dataset) {
   for (int i = 0; i < stages->modalities; i++) {
     EncoderStage *encoder = &stages->encoder[i];
     encoder->output = encoder_build(encoder->graph, &encoder->input, &config->modality[i], &dataset->modality[i]);
+    encoder->frozen = config->method.type == METHOD_KD && config->method.kd.frozen[i];
+    if (encoder->frozen)
+      stages_freeze(stages, "encoders", config->modality[i].name);
     int width = (int)graph_width(encoder->graph, encoder->output);
     fusion->input[i] = graph_input(fusion->graph, (Shape){1, {width}});
     fusion->mask[i] = graph_input(fusion->graph, (Shape){1, {1}});

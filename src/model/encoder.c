@@ -25,11 +25,11 @@ static double dropout_rate(const EncoderConfig *config) {
 
 static Value drop(Graph *graph, Value x, double rate) { return rate > 0 ? graph_dropout(graph, x, rate) : x; }
 
-Value encoder_mlp(Graph *graph, Value x, const IntList *hidden, int out, const char *path) {
+Value encoder_mlp(Graph *graph, Value x, const IntList *hidden, int out, double dropout, const char *path) {
   char layer[PARAMETER_PATH];
   for (int k = 0; k < hidden->count; k++) {
     REQUIRE(text_print(layer, sizeof layer, "%s/%d", path, k), "a path is too long: %s", path);
-    x = graph_relu(graph, graph_linear(graph, x, hidden->item[k], true, layer));
+    x = drop(graph, graph_relu(graph, graph_linear(graph, x, hidden->item[k], true, layer)), dropout);
   }
   REQUIRE(text_print(layer, sizeof layer, "%s/%d", path, hidden->count), "a path is too long: %s", path);
   return graph_linear(graph, x, out, true, layer);

@@ -201,7 +201,9 @@ static Status train_phases(Phases *phases) {
   RunOptions options = *phases->options;
   options.out = phases->dir;
   RunPart part = {&start, 1, true, NULL};
-  return run_inside(phases->comm, config, &options, &part);
+  Config fusion = *config;
+  fusion.method.kd.frozen[phases->student] = config->method.kd.freeze;
+  return run_inside(phases->comm, &fusion, &options, &part);
 }
 
 Status phases_train(const Comm *comm, const Config *config, const RunOptions *options) {

@@ -357,6 +357,10 @@ static Status begin(Run *run) {
   for (int k = 0; !found && run->part && k < run->part->starts; k++)
     TRY(position_load_encoders(session, run->part->start[k].file, run->part->start[k].modality,
                                run->part->start[k].heads));
+  if (substitution_wanted(config)) { // as the checkpoint has it; at the very beginning all are equally near
+    substitution_recall(session, &run->substitution);
+    step_substitute(session->step, &run->substitution.substitutes);
+  }
   run->log.file = -1;
   TRY(comm_agree(run->comm,
                  comm_is_root(run->comm) ? metrics_log_open(&run->log, run->dir, position->metrics_bytes) : STATUS_OK));

@@ -183,16 +183,18 @@ static void forward_encoders(Step *step, const Batch *batch, uint32_t epoch, boo
   }
 }
 
-// Which compact row of modality i stands for row r: its own, or that of the nearest modality that the sample shows; -1: none.
-static int source_of(const Step *step, const uint8_t *keep, const int *at, int i, bool training, int *from) {
-  *from = i;
+// Whether missing modalities have substitutes in this pass.
+static bool substitutes(const Step *step, bool training) {
+  return step->substitutes && (!training || step->config->method.ebr.substitute_training);
+}
+
+// Which modality stands for i in a row: itself, or the nearest one that the sample shows; -1: none.
+static int source_of(const Step *step, const uint8_t *keep, int i, bool training) {
   if (keep[i])
-    return at[i];
-  for (int k = 0; !training && step->substitutes && k + 1 < step->stages->modalities; k++) {
-    *from = step->substitutes->order[i][k];
-    if (keep[*from])
-      return at[*from];
-  }
+    return i;
+  for (int k = 0; substitutes(step, training) && k + 1 < step->stages->modalities; k++)
+    if (keep[step->substitutes->order[i][k]])
+      return step->substitutes->order[i][k];
   return -1;
 }
 
@@ -207,13 +209,14 @@ static void spread(Step *step, const Batch *batch, bool training) {
       shown[i] += keep[(size_t)r * (size_t)modalities + (size_t)i];
   for (int r = 0; r < rows; r++, keep += modalities) {
     for (int i = 0; i < modalities; i++) {
-      int from, row = source_of(step, keep, at, i, training, &from);
+      int from = source_of(step, keep, i, training);
       size_t width = (size_t)step->stages->width[i];
-      step->mask[i][r] = row >= 0;
+      step->mask[i][r] = from >= 0;
       if (shown[i] == rows || width == 0)
         continue;
-      if (row >= 0)
-        memcpy(step->full[i] + (size_t)r * width, step->received[from] + (size_t)row * width, width * sizeof(float));
+      if (from >= 0)
+        memcpy(step->full[i] + (size_t)r * width, step->received[from] + (size_t)at[from] * width,
+               width * sizeof(float));
       else
         memset(step->full[i] + (size_t)r * width, 0, width * sizeof(float));
     }
@@ -423,15 +426,26 @@ static void backward(Step *step, const Graph *graph, const Pass *pass, int stage
   graph_backward((Graph *)graph, pass, sums_gradients(step->sums, stage), local, nodes);
 }
 
-// The gradient of the fusion inputs at the rows that show modality i, compact.
+// The gradient of the fusion inputs at the rows that show modality i, compact; where it stood for others, theirs is added, in their order.
 static void collect(Step *step, const Batch *batch, int i, float *to) {
   const FusionStage *fusion = &step->stages->fusion;
-  const float *gradient = graph_gradient(fusion->graph, fusion->input[i]);
+  int modalities = step->stages->modalities;
   size_t width = (size_t)step->stages->width[i];
-  (void)batch;
-  for (int r = 0, at = 0; r < step->fusion_rows.count; r++)
-    if (step->mask[i][r] != 0)
-      memcpy(to + (size_t)at++ * width, gradient + (size_t)r * width, width * sizeof(float));
+  const float *gradient = graph_gradient(fusion->graph, fusion->input[i]);
+  const uint8_t *keep = batch->keep + (size_t)step->fusion_rows.first * (size_t)modalities;
+  for (int r = 0; r < step->fusion_rows.count; r++, keep += modalities) {
+    if (!keep[i])
+      continue;
+    memcpy(to, gradient + (size_t)r * width, width * sizeof(float));
+    for (int j = 0; j < modalities && substitutes(step, true); j++) {
+      if (keep[j] || source_of(step, keep, j, true) != i)
+        continue;
+      const float *other = graph_gradient(fusion->graph, fusion->input[j]) + (size_t)r * width;
+      for (size_t k = 0; k < width; k++)
+        to[k] += other[k];
+    }
+    to += width;
+  }
 }
 
 void step_gradients(Step *step, const Batch *batch, const Progress *progress) {

@@ -165,7 +165,7 @@ static Status measure_own(double *probe, double *discriminator, const Sample *sa
   for (int i = comm->rank; i < sample->modalities; i += comm->ranks) {
     if (session->stages.width[i] > 0 && sample->count[i] > 1)
       TRY(fit_probe(&probe[i], sample, session, i));
-    if (session->config.method.type == METHOD_EBR)
+    if (session->stages.encoder[i].index >= 0) // it faces the discriminator
       TRY(ask_discriminator(&discriminator[i], sample, session, i));
   }
   return STATUS_OK;

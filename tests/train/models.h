@@ -85,8 +85,8 @@ static const Model models[] = {
      "  m3: {encoder: {hidden: [4], out: 5}}\n"
      "  m4: {encoder: {hidden: [4], out: 5}}\n"
      "  m5: {encoder: {hidden: [4], out: 5}}\n"
-     "fusion: {type: concat, hidden: [8]}\n"
-     "method: {type: ebr, factor: [7], latent: 6, inverse: [7], discriminator: [6, 5], adversarial: {schedule: "
+     "fusion: {type: concat, hidden: [8], own: {m1: 0.5, m4: 2.0}}\n"
+     "method: {type: ebr, modalities: [m0, m1, m3, m5], factor: [7], latent: 6, inverse: [7], discriminator: [6, 5], adversarial: {schedule: "
      "interleave, period: 1, weight: 0.5, patience: 2}}\n"
      "missingness: {train: {m0: 0.5, m1: 0.9, m5: 1.0}, fill: learned, evaluate: [0.4]}\n"
      "train: {epochs: 3, early_stop: {metric: validation.accuracy, patience: 5}}\n"},
@@ -105,9 +105,10 @@ static const Model models[] = {
      "modalities: {m1: {encoder: {hidden: [6], out: 5}}, m3: {encoder: {out: 5}}, m4: {encoder: {out: 5}}}\n"
      "fusion: {type: concat, hidden: [8]}\n"
      "method: {type: ebr, factor: [7], latent: 6, inverse: [7], discriminator: [6], adversarial: {schedule: alternate, "
-     "period: 1}, reconstruction: {weight: 0.3}, latent_task: {weight: 0.2}}\n"
+     "period: 1}, reconstruction: {weight: 0.3}, latent_task: {weight: 0.2}, dropout: 0.3, substitution: {training: "
+     "true}}\n"
      "missingness: {train: 0.5, fill: substitute, evaluate: [0.4]}\n"
-     "train: {epochs: 2}\n"},
+     "train: {epochs: 3}\n"},
     // Phases: alone, joint, probe, distillations, and the fusion at last.
     {"kd", "pictures",
      "data: {batch: 27}\n"

@@ -170,12 +170,19 @@ def differences(run, before, after, kinds, names):
     return [f"{after} does not start from {before}: {path}" for path in paths if not torch.equal(end.parameters[path], start.parameters[path])]
 
 
-def chain(program, folder, order):
+def unmoved(run, phase, name):
+    """Tensors of an encoder that the fusion run has changed since the phase ended."""
+    taught, ended = container.Checkpoint(run / "phases" / phase / "checkpoints/latest"), container.Checkpoint(run / "checkpoints/latest")
+    return [f"{path} is frozen, and moved" for path in ended.parameters
+            if path.startswith(f"encoders/{name}/") and not torch.equal(taught.parameters[path], ended.parameters[path])]
+
+
+def chain(program, folder, order, freeze=False):
     names = ("m0", "m1", "m2")
     tree = {"run": {"seed": SEED, "out": str(folder / "run")},
             "data": {"file": str(folder.parent / "data.h5"), "task": "kind", "batch": 30},
             "modalities": {name: {"encoder": {"hidden": [8], "out": 6}} for name in names},
-            "method": {"type": "kd", "distillation": {"logit": 0.5, "negatives": K, "embedding": WIDTH, "order": order}},
+            "method": {"type": "kd", "distillation": {"logit": 0.5, "negatives": K, "embedding": WIDTH, "order": order, "freeze": freeze}},
             "missingness": {"evaluate": [0.0]}, "train": {"epochs": 4}, "checkpoint": {"keep": "all"}}
     bad = train(program, folder, tree)
     if bad:
@@ -195,6 +202,9 @@ def chain(program, folder, order):
         bad += differences(run, "alone", phase["name"], ("encoders", "heads"), (teacher,))
         if k:
             bad += differences(run, distil[k - 1]["name"], phase["name"], ("encoders", "heads"), (student,))
+    moved = unmoved(run, distil[-1]["name"], student)
+    if bool(moved) == freeze:
+        bad += moved or ["the student's encoder did not move in the fusion run"]
     return bad + differences(run, distil[-1]["name"], ".", ("encoders",), (student,))
 
 
@@ -241,8 +251,8 @@ def main():
             bad, worst = check(options.program, pathlib.Path(scratch) / str(number), task, weights)
             print(f"{task} {weights}: " + ", ".join(f"{kind} {value:.1e}" for kind, value in worst.items()), *bad, sep="\n  ", flush=True)
             failed |= bool(bad)
-        for order in ("weakest_to_strongest", "strongest_to_weakest"):
-            bad = chain(options.program, pathlib.Path(scratch) / order, order)
+        for order, freeze in (("weakest_to_strongest", False), ("strongest_to_weakest", True)):
+            bad = chain(options.program, pathlib.Path(scratch) / order, order, freeze)
             print(f"chain {order}:", *(bad or ["every phase goes on from the right one"]), sep="\n  ", flush=True)
             failed |= bool(bad)
     sys.exit(failed)

@@ -167,7 +167,7 @@ class Network:
         ebr = method["type"] == "ebr"
         if method["type"] not in ("vanilla", "ebr"):
             raise SystemExit("the oracle knows vanilla and ebr")
-        losses, objective, z, mask = {}, 0, [], []
+        losses, objective, z, mask, latents = {}, 0, [], [], []
         outputs, labels = 1 if data.binary else data.classes, torch.from_numpy(data.labels[samples])
         semantic, adversarial, reversed_weight = adversarial_weights(method, progress)
         for i, name in enumerate(data.names):
@@ -179,14 +179,38 @@ class Network:
                 losses.update({f"{kind}/{name}": loss for kind, loss in added.items()})
                 objective = objective + adversarial * added["discriminator"]
                 objective = objective + sum(float(method[kind]["weight"]) * loss for kind, loss in added.items() if kind != "discriminator")
+                latents.append(torch.zeros(len(samples), latent.shape[1], dtype=u.dtype).index_put((shown.nonzero()[:, 0],), latent))
             full = torch.zeros(len(samples), u.shape[1], dtype=u.dtype).index_put((shown.nonzero()[:, 0],), u)
             mask.append(shown[:, None].to(u.dtype))
             z.append(self.fill(name, full, mask[-1]))
+        if ebr and config["missingness"]["fill"] == "substitute" and method["substitution"]["training"]:
+            z, mask = self.substitute(data, latents, z, keep), [torch.ones_like(there) for there in mask]
+        for i, name in enumerate(data.names):
+            beta = config["fusion"]["own"]
+            beta = float(beta.get(name, 0) if isinstance(beta, dict) else beta)
+            if beta:
+                shown = torch.from_numpy(keep[:, i])
+                losses[f"own/{name}"] = loss = self.semantic(self.linear(z[i], outputs, f"own/{name}")[shown], labels[shown], data)
+                objective = objective + beta * loss
         logits = self.head(z, mask, outputs)
         losses["semantic"] = loss = self.semantic(logits, labels, data)
         predicted = (logits[:, 0] > 0).long() if data.binary else logits.argmax(1)
         losses["correct"] = (predicted == labels)[labels >= 0].to(self.dtype).mean()
         return losses, objective + semantic * loss
+
+    def substitute(self, data, latents, z, keep):
+        """A missing modality is h^-1 of the latent of the nearest that is there, by the table in the checkpoint."""
+        rank, m = nearest(self.state), len(data.names)
+        strength = self.config["fusion"]["strength"]
+        for i, name in enumerate(data.names):
+            order = sorted((j for j in range(m) if j != i), key=lambda j: (abs(rank[i] - rank[j]), rank[j]))
+            rows = [(n, next(j for j in order if keep[n, j])) for n in range(len(keep)) if not keep[n, i]]
+            if rows:
+                borrowed = torch.stack([latents[j][n] for n, j in rows])
+                factor = float(strength.get(name, 1) if isinstance(strength, dict) else strength)
+                f = factor * self.relu_stack(borrowed, [*self.config["method"]["inverse"], z[i].shape[1]], f"inverse/{name}")
+                z[i] = z[i].index_put((torch.tensor([n for n, _ in rows]),), f)
+        return z
 
     def reallocate(self, data, i, u, latent, labels, outputs, reversed_weight):
         """EBR of modality i on the rows that show it: its losses, and h^-1(latent) for the fusion."""
@@ -212,6 +236,15 @@ class Network:
             return F.cross_entropy(logits, label, weight)
         each = F.binary_cross_entropy_with_logits(logits[:, 0], label.to(logits.dtype), reduction="none")
         return (weight[label] * each).sum() / weight[label].sum()
+
+
+def nearest(state):
+    """Place of every modality in the order of similarity to the strongest."""
+    strength, similarity = state["substitution/strength"], state["substitution/similarity"]
+    first = int(strength.argmax()) if float(strength.max()) > 0 else 0
+    row = [2.0 if i == first else float(value) for i, value in enumerate(similarity[first])]
+    order = sorted(range(len(row)), key=lambda i: (-row[i], i))
+    return [order.index(i) for i in range(len(row))]
 
 
 def adversarial_weights(method, progress):
