@@ -2,6 +2,7 @@
 #include "analyze/analyze.h"
 
 #include "analyze/context.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -186,9 +187,11 @@ Status analyze_observe(void *user, const RunMoment *moment) {
   AnalyzeContext context = {
       .run = moment->dir, .step = moment->step, .epoch = moment->epoch + 1, .training = true, .log = moment->log};
   json_t *all = json_object();
+  double began = clock_seconds();
   (void)user;
   REQUIRE(all, "out of memory for results");
   Status status = observe(&context, moment->session, all);
+  log_debug("epoch %lld: analysis took %.3f s", (long long)context.epoch, clock_seconds() - began);
   context_close(&context);
   json_decref(all);
   return status;

@@ -81,10 +81,10 @@ static void draw_spectra(Page *page, const RunRecord *record, Group group) {
 // "rank.ITEM.effective_rank" of the lines that were written while training: ITEM, or NULL.
 static char *item_of(const Track *track, const char *number) {
   size_t length = strlen(track->key), tail = strlen(number);
-  if (strcmp(track->split, "analysis") != 0 || !begins(track->key, "rank.") || length < tail + 6 ||
+  if (strcmp(track->split, "analysis") != 0 || !begins(track->key, "rank.") || length <= tail + 5 ||
       strcmp(track->key + length - tail, number) != 0)
     return NULL;
-  return text_format("%.*s", (int)(length - tail - 6), track->key + 5);
+  return text_format("%.*s", (int)(length - tail - 5), track->key + 5);
 }
 
 static void draw_course(Page *page, const RunRecord *record, Group group, const char *number, const char *name) {
