@@ -4,6 +4,7 @@
 /// the lock of a run directory trains that run, the others pass on.
 #include "comm/comm.h"
 #include "sweep/space.h"
+#include "train/run.h"
 
 typedef struct SweepOptions {
   const char *dir;      // sweep directory
@@ -15,6 +16,7 @@ typedef struct SweepOptions {
   int chosen;
   /// What opening each data set in a child process said (data/dataset.h); NULL: not asked. Runs of a data set that is no good fail, and only they.
   Status (*probe)(void *user, const char *file);
+  Status (*observe)(void *observer, const RunMoment *moment); // of every run, as in train/run.h; NULL: nobody observes
   void *user;
 } SweepOptions;
 

@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "analyze/analyze.h"
 #include "base/log.h"
 #include "sweep/run.h"
 #include "sweep/state.h"
@@ -117,6 +118,7 @@ static Status run(const Comm *comm, void *user) {
                           .only = state->only,
                           .chosen = state->chosen,
                           .probe = verdict,
+                          .observe = analyze_observe,
                           .user = state};
   Status status = sweep_run(comm, &state->space, &options);
   space_free(&state->space);

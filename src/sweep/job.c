@@ -112,6 +112,7 @@ static Status train_here(Job *job, const char *dir) {
                         .quiet = true,
                         .silent = true,
                         .locked = true,
+                        .observe = job->options->observe,
                         .data = job->data,
                         .datas = job->datas};
   LogLevel quiet = job->level == LOG_VERBOSE ? LOG_VERBOSE : LOG_QUIET;
