@@ -93,6 +93,7 @@ Status measure_agop(AnalyzeContext *context, json_t *result);
 Status measure_polysemanticity(AnalyzeContext *context, json_t *result);
 Status measure_collision(AnalyzeContext *context, json_t *result);
 Status measure_probe(AnalyzeContext *context, json_t *result);
+Status measure_subspaces(AnalyzeContext *context, json_t *result);
 Status measure_vif(AnalyzeContext *context, json_t *result);
 
 #endif

@@ -42,6 +42,9 @@ Status evaluator_scores(Evaluator *evaluator, const MaskProtocol *protocol, Scor
 /// Collective. evaluator_open on all labelled samples of a split.
 Status evaluator_open_split(Evaluator *evaluator, Session *session, Split split, bool many);
 
+/// Local. Scores of logits[n, outputs] against label[n] (-1: not scored); all but mask_hash.
+Status scores_of_logits(Scores *scores, const Session *session, const float *logits, const int32_t *label, int64_t n);
+
 /// Collective. Scores of a split under one mask.
 Status evaluate_split(Session *session, Split split, const MaskProtocol *protocol, Scores *scores);
 

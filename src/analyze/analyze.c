@@ -23,6 +23,7 @@ const Measure analyze_measures[] = {
     {"collision", "Lemma 1's bound on cross-modal pairs of features, drawn pairs, and this model's neurons",
      measure_collision},
     {"probe", "linear probes of each representation, fitted on training samples", measure_probe},
+    {"subspaces", "distance of the fusion's subspaces from AGOP, ordered by polysemanticity", measure_subspaces},
     {"vif", "variance inflation factors of each representation", measure_vif},
 };
 const int analyze_measures_count = sizeof analyze_measures / sizeof *analyze_measures;

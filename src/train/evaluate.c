@@ -116,7 +116,7 @@ static Status rank_scores(Scores *scores, const float *logits, const int32_t *la
   return status;
 }
 
-static Status score(Scores *scores, const Session *session, const float *logits, int32_t *label, int64_t n) {
+Status scores_of_logits(Scores *scores, const Session *session, const float *logits, const int32_t *label, int64_t n) {
   int outputs = session->stages.outputs, classes = session->stages.binary ? 2 : outputs;
   int32_t *predicted;
   scores->n = 0;
@@ -145,7 +145,7 @@ Status evaluator_scores(Evaluator *evaluator, const MaskProtocol *protocol, Scor
   evaluator_logits(evaluator, protocol);
   for (int64_t k = 0; k < evaluator->n; k++)
     evaluator->label[k] = evaluator->shown[k] ? session->dataset.task[0].labels[evaluator->order[k]] : -1;
-  return comm_agree(session->comm, score(scores, session, evaluator->logits, evaluator->label, evaluator->n));
+  return comm_agree(session->comm, scores_of_logits(scores, session, evaluator->logits, evaluator->label, evaluator->n));
 }
 
 Status evaluator_open_split(Evaluator *evaluator, Session *session, Split split, bool many) {
