@@ -94,6 +94,7 @@ Status measure_polysemanticity(AnalyzeContext *context, json_t *result);
 Status measure_collision(AnalyzeContext *context, json_t *result);
 Status measure_probe(AnalyzeContext *context, json_t *result);
 Status measure_subspaces(AnalyzeContext *context, json_t *result);
+Status measure_substitutability(AnalyzeContext *context, json_t *result);
 Status measure_vif(AnalyzeContext *context, json_t *result);
 
 #endif

@@ -24,6 +24,8 @@ const Measure analyze_measures[] = {
      measure_collision},
     {"probe", "linear probes of each representation, fitted on training samples", measure_probe},
     {"subspaces", "distance of the fusion's subspaces from AGOP, ordered by polysemanticity", measure_subspaces},
+    {"substitutability", "scores with each way of standing in for what is missing, over all sets of modalities",
+     measure_substitutability},
     {"vif", "variance inflation factors of each representation", measure_vif},
 };
 const int analyze_measures_count = sizeof analyze_measures / sizeof *analyze_measures;

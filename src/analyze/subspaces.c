@@ -146,7 +146,8 @@ typedef struct SubspaceFigures {
   json_t *points, *correlation;
 } SubspaceFigures;
 
-static void add_kind(const Subspaces *work, const SubspaceFigures *figures, json_t *result, const char *what, const double *number, int count) {
+static void add_kind(const Subspaces *work, const SubspaceFigures *figures, json_t *result, const char *what,
+                     const double *number, int count) {
   static const char *const names[] = {"gamma", "features", "entropy", "distance"};
   json_t *object = json_object(), *correlations = json_object();
   char name[96];
@@ -217,10 +218,13 @@ static Status measure(Subspaces *work, int k, json_t *result) {
   json_object_set_new(result, "layer", json_string(work->layer->path));
   json_object_set_new(result, "features", json_integer(work->features));
   SubspaceFigures figures = {
-      .points = figure_add(result, "points", "Subspaces and the gradient outer product", "gamma: class directions' energy along the subspace",
-                           "distance from AGOP (0 to 1.41)", "A point: an eigenvector of W'W, or a neuron. Theorem 2 wants the right lower."),
-      .correlation = figure_add(result, "bars", "Polysemanticity against distance from AGOP", "Spearman's correlation", NULL,
-                                "Below 0: more polysemantic subspaces lie nearer to AGOP, as Theorem 2 has it. n: subspaces. Whiskers: 95 % (Fisher).")};
+      .points = figure_add(result, "points", "Subspaces and the gradient outer product",
+                           "gamma: class directions' energy along the subspace", "distance from AGOP (0 to 1.41)",
+                           "A point: an eigenvector of W'W, or a neuron. Theorem 2 wants the right lower."),
+      .correlation =
+          figure_add(result, "bars", "Polysemanticity against distance from AGOP", "Spearman's correlation", NULL,
+                     "Below 0: more polysemantic subspaces lie nearer to AGOP, as Theorem 2 has it. n: subspaces. "
+                     "Whiskers: 95 % (Fisher).")};
   figure_rule(figures.correlation, 0, "no order");
   TRY(comm_agree(work->context->comm, measure_eigenvectors(work, &figures, result)));
   return comm_agree(work->context->comm, measure_neurons(work, &figures, result));

@@ -145,7 +145,8 @@ Status evaluator_scores(Evaluator *evaluator, const MaskProtocol *protocol, Scor
   evaluator_logits(evaluator, protocol);
   for (int64_t k = 0; k < evaluator->n; k++)
     evaluator->label[k] = evaluator->shown[k] ? session->dataset.task[0].labels[evaluator->order[k]] : -1;
-  return comm_agree(session->comm, scores_of_logits(scores, session, evaluator->logits, evaluator->label, evaluator->n));
+  return comm_agree(session->comm,
+                    scores_of_logits(scores, session, evaluator->logits, evaluator->label, evaluator->n));
 }
 
 Status evaluator_open_split(Evaluator *evaluator, Session *session, Split split, bool many) {
