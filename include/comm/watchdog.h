@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 /// Collective. From now on a phase that lasts longer than `seconds` on some rank ends the job with EXIT_AGAIN, after one line
-/// a node that names the rank, host, phase and step, and the rank of the node that is furthest behind. Time in which the process
+/// a node that names the rank, host, phase and step, and the rank of the node that is furthest behind. So does a rank of the same node
+/// whose process ends (killed, out of memory), within a quarter of a second. Time in which the process
 /// itself was stopped (a suspended job) does not count. seconds <= 0: nothing is watched.
 void watchdog_start(const Comm *comm, double seconds);
 

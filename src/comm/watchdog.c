@@ -1,13 +1,16 @@
 // Every rank has a beacon in memory that the ranks of its node share: how often it moved, in which phase and step it
 // is, since when. The thread looks at its own rank's beacon only, and at the others to say who is behind. It counts
-// waking time: a tick that took longer than planned means that we were stopped, not the job.
+// waking time: a tick that took longer than planned means that we were stopped, not the job. A neighbour whose process is gone
+// although it had not come to its end will never answer: nobody waits for that.
 #include "comm/watchdog.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +24,9 @@ typedef struct Beacon {
   _Atomic double awake; // when the thread itself last looked
   char phase[48];       // may be read half-written: it is only shown
   int rank;
-  atomic_flag fired; // of the node's first rank: its alarm speaks for the node
+  pid_t process;
+  _Atomic bool leaving; // has come to watchdog_stop
+  atomic_flag fired;    // of the node's first rank: its alarm speaks for the node
 } Beacon;
 
 // The watchdog is a property of the process, as the log is: whoever does a long thing says so without being handed it.
@@ -47,18 +52,33 @@ static Beacon *beacon_of(int neighbour) {
   return beacon;
 }
 
-/// A process whose very thread sleeps is stopped, and holds the others up; else who has gone through the fewest phases.
+static bool alone(void) { return watch.neighbours == watch.comm.ranks; }
+
+/// A process whose very thread sleeps is stopped, and holds the others up; else who has gone through the fewest phases. Among ranks
+/// that are all equally far, none of this node is behind when there are other nodes (NULL); else the one that has been there longest.
 static const Beacon *furthest_behind(bool *stopped) {
   const Beacon *slowest = watch.mine, *asleep = watch.mine;
+  bool differ = false;
   for (int n = 0; n < watch.neighbours; n++) {
     const Beacon *other = &watch.first[n];
+    differ |= other->changes != watch.mine->changes;
     if (other->changes < slowest->changes || (other->changes == slowest->changes && other->since < slowest->since))
       slowest = other;
     if (other->awake < asleep->awake)
       asleep = other;
   }
   *stopped = clock_seconds() - asleep->awake > watch.limit / 2;
-  return *stopped ? asleep : slowest;
+  return *stopped ? asleep : differ || alone() ? slowest : NULL;
+}
+
+/// A rank of this node whose process is gone before its time, or NULL.
+static const Beacon *fallen(void) {
+  for (int n = 0; n < watch.neighbours; n++) {
+    const Beacon *other = &watch.first[n];
+    if (!other->leaving && kill(other->process, 0) != 0 && errno == ESRCH)
+      return other;
+  }
+  return NULL;
 }
 
 static void *abort_job(void *unused) {
@@ -67,19 +87,31 @@ static void *abort_job(void *unused) {
   return NULL;
 }
 
+static void say_hang(const char *host) {
+  bool stopped;
+  const Beacon *slow = furthest_behind(&stopped);
+  char behind[160] = "no rank of this node is behind: it waits for another node";
+  if (slow)
+    text_print(behind, sizeof behind, "rank %d is furthest behind, in '%s' of step %lld%s", slow->rank, slow->phase,
+               (long long)slow->step, stopped ? ", its process stopped" : "");
+  fprintf(stderr,
+          "rebasis: nothing moves: rank %d on %s is in '%s' of step %lld for more than %g s, and %s; the job ends "
+          "here, run it again with --resume\n",
+          watch.mine->rank, host, watch.mine->phase, (long long)watch.mine->step, watch.limit, behind);
+}
+
 /// Says it once a node and ends the job. MPI may be stuck in any state, so it is asked from a thread of its own.
-static _Noreturn void fire(void) {
+static _Noreturn void fire(const Beacon *dead) {
   struct timespec moment = {.tv_sec = 1};
   if (!atomic_flag_test_and_set(&watch.first->fired)) {
     char host[256] = "?";
     gethostname(host, sizeof host - 1);
-    bool stopped;
-    const Beacon *slow = furthest_behind(&stopped);
-    fprintf(stderr,
-            "rebasis: nothing moves: rank %d on %s is in '%s' of step %lld for more than %g s, and rank %d is furthest "
-            "behind, in '%s' of step %lld%s; the job ends here, run it again with --resume\n",
-            watch.mine->rank, host, watch.mine->phase, (long long)watch.mine->step, watch.limit, slow->rank,
-            slow->phase, (long long)slow->step, stopped ? ", its process stopped" : "");
+    if (dead)
+      fprintf(stderr,
+              "rebasis: rank %d on %s has died in '%s' of step %lld; the job ends here, run it again with --resume\n",
+              dead->rank, host, dead->phase, (long long)dead->step);
+    else
+      say_hang(host);
     fflush(stderr);
     pthread_t thread;
     pthread_create(&thread, NULL, abort_job, NULL);
@@ -106,8 +138,9 @@ static void *watch_over(void *unused) {
     moves = watch.mine->moves;
     before = now;
     watch.mine->awake = now;
-    if (!watch.end && idle > watch.limit)
-      fire();
+    const Beacon *dead = watch.end ? NULL : fallen();
+    if (!watch.end && (dead || idle > watch.limit))
+      fire(dead);
   }
   pthread_mutex_unlock(&watch.mutex);
   return NULL;
@@ -119,6 +152,7 @@ static void beacons_open(void) {
   MPI_Win_allocate_shared(sizeof(Beacon), 1, MPI_INFO_NULL, watch.node, &watch.mine, &watch.window);
   memset(watch.mine, 0, sizeof *watch.mine);
   watch.mine->rank = watch.comm.rank;
+  watch.mine->process = getpid();
   watch.mine->since = watch.mine->awake = clock_seconds();
   atomic_flag_clear(&watch.mine->fired);
   watch.first = beacon_of(0); // the window is one piece: the beacons follow one another
@@ -163,6 +197,7 @@ void watchdog_stop(void) {
   if (!watch.on)
     return;
   watchdog_phase("end", 0);
+  watch.mine->leaving = true;
   MPI_Barrier(watch.comm.world); // still watched
   pthread_mutex_lock(&watch.mutex);
   watch.end = true;

@@ -1,4 +1,4 @@
-// A job in which one rank stops moving ends with 75 and says which rank is behind; one that moves, however slowly, does not.
+// A job in which one rank stops moving, or dies, ends and says which rank it was; one that moves, however slowly, does not.
 // timeout: 120
 #include "comm/watchdog.h"
 #include "check.h"
@@ -24,6 +24,8 @@ static int job(int argc, char **argv) {
     watchdog_phase("work", step);
     if (step == 4 && comm.rank == rank && !strcmp(kind, "stop"))
       raise(SIGSTOP);
+    if (step == 4 && comm.rank == rank && !strcmp(kind, "die"))
+      raise(SIGKILL);
     if (step == 4 && comm.rank == rank && !strcmp(kind, "leave"))
       pause();
     if (step == 4 && comm.rank == rank && !strcmp(kind, "slow"))
@@ -73,6 +75,13 @@ int main(int argc, char **argv) {
     int code = run(text, self, 3, kind, rank);
     CHECK(code == EXIT_AGAIN, "rank %d: exit code %d after %.1f s: %s", rank, code, clock_seconds() - start, text);
     CHECK(strstr(text, named) && count(text, "nothing moves") == 1, "not '%s': %s", named, text);
+  }
+  for (int rank = 0; rank < 3; rank++) {
+    char named[80];
+    int code = run(text, self, 3, "die", rank);
+    CHECK(code == EXIT_AGAIN || code == 128 + SIGKILL, "rank %d: exit code %d: %s", rank, code, text);
+    snprintf(named, sizeof named, "rebasis: rank %d on ", rank);
+    CHECK(strstr(text, named) && count(text, "has died in 'work' of step 4") == 1, "not '%s': %s", named, text);
   }
   return 0;
 }
