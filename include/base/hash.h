@@ -10,6 +10,7 @@ uint64_t hash_bytes(const void *bytes, size_t size);
 typedef struct Hash Hash;
 Hash *hash_open(void);
 void hash_add(Hash *hash, const void *bytes, size_t size);
+uint64_t hash_value(const Hash *hash); // of what was added so far
 uint64_t hash_close(Hash *hash);
 
 /// 16 lower-case hexadecimal digits and a NUL.

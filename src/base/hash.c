@@ -16,8 +16,10 @@ Hash *hash_open(void) {
 
 void hash_add(Hash *hash, const void *bytes, size_t size) { XXH64_update((XXH64_state_t *)hash, bytes, size); }
 
+uint64_t hash_value(const Hash *hash) { return XXH64_digest((const XXH64_state_t *)hash); }
+
 uint64_t hash_close(Hash *hash) {
-  uint64_t value = XXH64_digest((XXH64_state_t *)hash);
+  uint64_t value = hash_value(hash);
   XXH64_freeState((XXH64_state_t *)hash);
   return value;
 }

@@ -1,6 +1,7 @@
 /// A cell is either quoted ("…", "" for a quote) or goes up to the next comma or line end; it is unquoted where it stands.
 #include "data/csv.h"
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "source.h"
 
@@ -9,7 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const size_t text_most = (size_t)1 << 30;
+static const size_t text_most = (size_t)1 << 30, row_most = (size_t)64 << 20;
+
+enum { WINDOW = 1 << 18 };
+
+/// A file behind the text at hand, which is a window of it: text[room + 1].
+typedef struct CsvStream {
+  Source source;
+  size_t room;
+  bool ended; // the window holds the last byte
+} CsvStream;
 
 static Status error_at(const Csv *csv, int64_t line, int64_t column, const char *text) {
   return status_error(EXIT_DATA, "%s:%lld:%lld: %s", csv->name, (long long)line, (long long)column, text);
@@ -26,6 +36,11 @@ Status csv_error(const Csv *csv, int index, const char *format, ...) {
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   return error_at(csv, csv->cell[index].line, csv->cell[index].column, text);
+}
+
+static void skip_mark(Csv *csv) {
+  if (csv->size >= 3 && !memcmp(csv->text, "\xef\xbb\xbf", 3))
+    csv->at = csv->line_begin = 3;
 }
 
 static Status parse_source(Csv *csv, const uint8_t *bytes, size_t size) {
@@ -48,8 +63,7 @@ static Status parse_source(Csv *csv, const uint8_t *bytes, size_t size) {
   while (csv->size > 0 && csv->text[csv->size - 1] == '\n') // empty lines at the end, and the end of the last row
     csv->size -= csv->size > 1 && csv->text[csv->size - 2] == '\r' ? 2 : 1;
   csv->text[csv->size] = 0;
-  if (csv->size >= 3 && !memcmp(csv->text, "\xef\xbb\xbf", 3))
-    csv->at = csv->line_begin = 3;
+  skip_mark(csv);
   return STATUS_OK;
 }
 
@@ -67,7 +81,89 @@ Status csv_open(Csv *csv, const char *path) {
   return status;
 }
 
+/// More text behind what is not read yet; that moves to the front, and the room doubles where a row fills it.
+static Status window_fill(Csv *csv) {
+  CsvStream *stream = csv->stream;
+  size_t got;
+  csv->size -= csv->at;
+  memmove(csv->text, csv->text + csv->at, csv->size);
+  csv->at = csv->line_begin = 0; // windows move between rows only
+  if (csv->size == stream->room) {
+    if (stream->room >= row_most)
+      return error_here(csv, "a row of more than 64 MiB; perhaps a quote is not closed");
+    char *larger = realloc(csv->text, 2 * stream->room + 1);
+    if (!larger)
+      return status_error(EXIT_INTERNAL, "out of memory: a row of %s needs %zu bytes", csv->name, 2 * stream->room);
+    csv->text = larger;
+    stream->room *= 2;
+  }
+  TRY(source_some(&stream->source, csv->text + csv->size, stream->room - csv->size, &got));
+  csv->size += got;
+  stream->ended = csv->size < stream->room;
+  return STATUS_OK;
+}
+
+/// Whether only line ends follow; *known is false where the window does not tell.
+static bool only_line_ends(const Csv *csv, bool *known) {
+  size_t at = csv->at;
+  for (;;) {
+    size_t left = csv->size - at;
+    const char *c = csv->text + at;
+    *known = left > 1 || (left == 1 && *c != '\r') || csv->stream->ended;
+    if (left > 0 && *c == '\n')
+      at++;
+    else if (left > 1 && c[0] == '\r' && c[1] == '\n')
+      at += 2;
+    else
+      return left == 0;
+  }
+}
+
+/// Brings the whole of the next row into the window. A line feed ends it where the quotes before it are even in number; where they
+/// stand wrongly, the row is refused before that matters.
+static Status window_row(Csv *csv) {
+  bool known, ends = only_line_ends(csv, &known);
+  for (; !known; ends = only_line_ends(csv, &known))
+    TRY(window_fill(csv));
+  if (ends)
+    csv->size = csv->at;
+  bool quoted = false;
+  for (size_t seen = 0;;) { // bytes of the row
+    const char *begin = csv->text + csv->at + seen;
+    size_t left = csv->size - csv->at - seen;
+    const char *end = left ? memchr(begin, '\n', left) : NULL;
+    size_t some = end ? (size_t)(end - begin) : left;
+    for (const char *q = begin; some && (q = memchr(q, '"', some - (size_t)(q - begin))); q++)
+      quoted = !quoted;
+    seen += some + (end ? 1 : 0);
+    if (end ? !quoted : csv->stream->ended)
+      return STATUS_OK;
+    if (!end)
+      TRY(window_fill(csv));
+  }
+}
+
+static Status stream_begin(Csv *csv, const char *path) {
+  TRY(memory_take((void **)&csv->stream, 1, sizeof *csv->stream, path));
+  csv->stream->room = WINDOW;
+  TRY(memory_take((void **)&csv->text, WINDOW + 1, 1, path));
+  TRY(source_open_file(&csv->stream->source, path));
+  TRY(window_fill(csv));
+  skip_mark(csv);
+  return STATUS_OK;
+}
+
+Status csv_stream(Csv *csv, const char *path) {
+  *csv = (Csv){.name = path, .line = 1};
+  return stream_begin(csv, path);
+}
+
+uint64_t csv_stream_bytes(const Csv *csv, uint64_t *xxh64) { return source_read(&csv->stream->source, xxh64); }
+
 void csv_close(Csv *csv) {
+  if (csv->stream)
+    source_close(&csv->stream->source);
+  free(csv->stream);
   free(csv->text);
   free(csv->cell);
   *csv = (Csv){0};
@@ -148,6 +244,8 @@ static Status take_room(Csv *csv) {
 
 Status csv_next(Csv *csv, bool *more) {
   csv->cells = 0;
+  if (csv->stream)
+    TRY(window_row(csv));
   *more = csv->at < csv->size;
   for (bool goes_on = *more; goes_on;) {
     char *end = NULL;
