@@ -13,6 +13,9 @@
 /// collinear features finite, at 1/ridge.
 Status representation_vif(double *mean, double *vif, const float *x, int64_t n, int d, double ridge);
 
+/// a'b / max(|a| |b|, 1e-12) of two rows [d]: one chain, in double.
+double representation_cosine(const float *a, const float *b, int d);
+
 /// Linear centred kernel alignment of x[n, dx] and y[n, dy]: |Yc' Xc|_F^2 / (|Xc' Xc|_F |Yc' Yc|_F), in [0, 1]
 /// (Kornblith et al., ICML 2019); NaN when either is constant.
 Status representation_cka(double *cka, const float *x, int dx, const float *y, int dy, int64_t n);

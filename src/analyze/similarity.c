@@ -68,16 +68,6 @@ static bool shows(const AnalyzeContext *context, const View *view, int64_t row) 
   return view->modality < 0 || context->mask[view->modality][row] != 0;
 }
 
-static double cosine(const float *a, const float *b, int n) {
-  double ab = 0, aa = 0, bb = 0;
-  for (int k = 0; k < n; k++) {
-    ab += (double)a[k] * (double)b[k];
-    aa += (double)a[k] * (double)a[k];
-    bb += (double)b[k] * (double)b[k];
-  }
-  return ab / fmax(sqrt(aa * bb), 1e-12);
-}
-
 static Status add_cosines(Similarity *similarity) {
   const AnalyzeContext *context = similarity->context;
   int n = 3 * similarity->pairs;
@@ -91,7 +81,7 @@ static Status add_cosines(Similarity *similarity) {
       double *sum = here + (size_t)similarity->slice[r] * (size_t)n + 3 * k;
       if (!shows(context, a, r) || !shows(context, b, r))
         continue;
-      double value = cosine(a->data + r * a->width, b->data + r * b->width, a->width);
+      double value = representation_cosine(a->data + r * a->width, b->data + r * b->width, a->width);
       sum[0]++;
       sum[1] += value;
       sum[2] += value * value;

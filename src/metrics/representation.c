@@ -120,3 +120,13 @@ Ranks representation_ranks(const double *singular_value, int count, int64_t rows
   ranks.stable = squares;
   return ranks;
 }
+
+double representation_cosine(const float *a, const float *b, int d) {
+  double ab = 0, aa = 0, bb = 0;
+  for (int k = 0; k < d; k++) {
+    ab += (double)a[k] * (double)b[k];
+    aa += (double)a[k] * (double)a[k];
+    bb += (double)b[k] * (double)b[k];
+  }
+  return ab / fmax(sqrt(aa * bb), 1e-12);
+}

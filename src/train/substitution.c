@@ -1,5 +1,6 @@
 #include "train/substitution.h"
 
+#include "metrics/representation.h"
 #include "train/evaluate.h"
 
 #include <math.h>
@@ -13,16 +14,6 @@ bool substitution_wanted(const Config *config) {
 void substitution_declare(Parameters *state, int modalities) {
   parameters_declare(state, "substitution/similarity", (int[]){modalities, modalities}, 2, INIT_ZERO, 1);
   parameters_declare(state, "substitution/strength", (int[]){modalities}, 1, INIT_ZERO, 1);
-}
-
-static double cosine(const float *a, const float *b, int n) {
-  double ab = 0, aa = 0, bb = 0;
-  for (int k = 0; k < n; k++) {
-    ab += (double)a[k] * (double)b[k];
-    aa += (double)a[k] * (double)a[k];
-    bb += (double)b[k] * (double)b[k];
-  }
-  return ab / fmax(sqrt(aa * bb), 1e-12);
 }
 
 // sums[slice][i][j][2]: cosine and count of the rows of one batch, added slice by slice so that no grid changes the sum.
@@ -40,7 +31,7 @@ static void add_batch(Session *session, double *sums) {
       for (int j = i; j < m; j++)
         if (keep[i] && keep[j]) {
           double *cell = sums + 2 * ((size_t)(slice * m + i) * (size_t)m + (size_t)j);
-          cell[0] += cosine(z[i] + at[i] * (size_t)width, z[j] + at[j] * (size_t)width, width);
+          cell[0] += representation_cosine(z[i] + at[i] * (size_t)width, z[j] + at[j] * (size_t)width, width);
           cell[1]++;
         }
     for (int i = 0; i < m; i++)

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "kernels/gemm.h"
 #include "metrics/probe.h"
+#include "metrics/representation.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -173,23 +174,14 @@ static Status measure_own(double *probe, double *discriminator, const Sample *sa
 
 // --- numbers of pairs -------------------------------------------------------------------------------------------------------
 
-static double cosine(const float *a, const float *b, int n) {
-  double ab = 0, aa = 0, bb = 0;
-  for (int k = 0; k < n; k++) {
-    ab += (double)a[k] * (double)b[k];
-    aa += (double)a[k] * (double)a[k];
-    bb += (double)b[k] * (double)b[k];
-  }
-  return ab / fmax(sqrt(aa * bb), 1e-12);
-}
-
 static double compare(const Sample *sample, int i, int j, int width) {
   double sum = 0;
   int count = 0;
   for (int a = 0, b = 0; a < sample->count[i] && b < sample->count[j];) {
     int row = sample->row[i][a], other = sample->row[j][b];
     if (row == other) {
-      sum += cosine(sample->z[i] + (size_t)a * (size_t)width, sample->z[j] + (size_t)b * (size_t)width, width);
+      sum += representation_cosine(sample->z[i] + (size_t)a * (size_t)width, sample->z[j] + (size_t)b * (size_t)width,
+                                   width);
       count++;
     }
     a += row <= other;
