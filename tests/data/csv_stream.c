@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-static char path[] = "csv_stream_XXXXXX";
+static char path[] = "/tmp/rebasis-csv-XXXXXX";
 
 /// All cells with their places as one hash, the number of rows, and the last Status.
 typedef struct Outcome {
