@@ -243,6 +243,7 @@ static void add_shares(const LayerWork *work, json_t *result, json_t *object, co
                               "each modality's part: a modality that the "
                               "fusion ignores has none. Whiskers: 95 % (jackknife over slices of the samples).");
   json_t *shares = json_object();
+  figure_axis(figure, 0, 1);
   json_object_set_new(object, "shares", shares);
   for (int i = 0; i < config->modalities; i++) {
     double value =
@@ -337,6 +338,7 @@ Status measure_agop(AnalyzeContext *context, json_t *result) {
                  "W'W of each linear layer of the fusion stage against AGOP, the mean outer product of the logits' "
                  "gradients at the "
                  "layer's input, and against its square root. Whiskers: 95 % (jackknife over slices of the samples).");
+  figure_axis(figures.alignment, 0, 1);
   Status status = agop_open(&agop, context, NULL);
   for (int k = 0; status.code == 0 && k < agop.layers; k++)
     status = add_layer(context, &agop, k, &figures, result);

@@ -101,6 +101,7 @@ Status measure_collision(AnalyzeContext *context, json_t *result) {
                               "How likely two features in one neuron are of two modalities. n: pairs drawn, or "
                               "neurons. Whiskers: 95 % (Wilson).");
   json_object_set_new(result, "probability", object);
+  figure_axis(figure, 0, 1);
   figure_result(context, figure, object, "bound", "bound of Lemma 1", (Estimate){collision_bound(width, m), none, 0});
   figure_result(context, figure, object, "chance", "all pairs alike", (Estimate){collision_chance(width, m), none, 0});
   double drawn = (double)collision_draw(width, m, DRAWS, context->session->config.run.seed);

@@ -29,6 +29,11 @@ json_t *figure_add(json_t *result, const char *kind, const char *title, const ch
   return figure;
 }
 
+void figure_axis(json_t *figure, double low, double high) {
+  json_object_set_new(figure, "x_low", context_number(low));
+  json_object_set_new(figure, "x_high", context_number(high));
+}
+
 void figure_rule(json_t *figure, double value, const char *name) {
   json_object_set_new(figure, "rule", context_number(value));
   json_object_set_new(figure, "rule_name", some(json_string(name)));

@@ -95,6 +95,8 @@ static void add_capacity(const Layer *layer, json_t *result) {
       result, "bars", "Entanglement with other modalities", "part of an input's overlap that is foreign", NULL,
       "Of the squared products of an input's weight vector with all, the part with inputs of other modalities. "
       "n: inputs. Whiskers: 95 % (Student) over inputs.");
+  figure_axis(figure, 0, 1);
+  figure_axis(mixing, 0, 1);
   for (int i = 0; i < layer->m; i++) {
     int first = layer->begin[i], n = layer->begin[i + 1] - first;
     const char *name = config->modality[i].name;
@@ -155,6 +157,7 @@ static void add_entropies(Layer *layer, json_t *result) {
   figure_rule(figure, log(layer->m), "all modalities alike: ln m");
   json_t *crossing = figure_add(result, "bars", "Cross-modal neurons", "share with entropy above ln(2) / 2", NULL,
                                 "n: neurons or eigenvectors. Whiskers: 95 % (Wilson).");
+  figure_axis(crossing, 0, 1);
   double energy[MODALITIES_MOST],
       *row = layer->vector; // row k of W goes through the last eigenvector's place only after it was used
   int rank = 0;

@@ -140,6 +140,7 @@ Status measure_probe(AnalyzeContext *context, json_t *result) {
   figures.accuracy =
       figure_add(result, "bars", "Linear probes", "accuracy on the split", NULL,
                  "Logistic regression on frozen representations, fitted on training samples. Whiskers: 95 % (Wilson).");
+  figure_axis(figures.accuracy, 0, 1);
   figure_rule(figures.accuracy, 1.0 / classes, "guessing");
   figures.loss = figure_add(
       result, "bars", "Linear probes: loss", "cross-entropy on the split (nats)", NULL,

@@ -165,6 +165,7 @@ static void report(Similarity *similarity, json_t *result) {
   }
   figure = figure_add(result, "bars", "Linear CKA", "centred kernel alignment, 0 to 1", NULL,
                       "Whiskers: 95 % (jackknife over ten groups of samples).");
+  figure_axis(figure, 0, 1);
   for (int k = 0; k < similarity->pairs; k++) {
     const double *number = similarity->result + (size_t)k * RESULTS + 3;
     bool sure = number[1] != 0 || number[2] != 0;

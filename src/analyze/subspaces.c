@@ -225,7 +225,7 @@ static Status measure(Subspaces *work, int k, json_t *result) {
           figure_add(result, "bars", "Polysemanticity against distance from AGOP", "Spearman's correlation", NULL,
                      "Below 0: more polysemantic subspaces lie nearer to AGOP, as Theorem 2 has it. n: subspaces. "
                      "Whiskers: 95 % (Fisher).")};
-  figure_rule(figures.correlation, 0, "no order");
+  figure_axis(figures.correlation, -1, 1);
   TRY(comm_agree(work->context->comm, measure_eigenvectors(work, &figures, result)));
   return comm_agree(work->context->comm, measure_neurons(work, &figures, result));
 }

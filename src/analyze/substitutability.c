@@ -372,6 +372,8 @@ static void report(Substitutability *work, json_t *result) {
                              "accuracy, mean over sets of modalities", NULL, caption);
   json_t *second = figure_add(result, "bars", "Substitutes for missing modalities: AUROC",
                               "AUROC, mean over sets of modalities", NULL, caption);
+  figure_axis(first, 0, 1);
+  figure_axis(second, 0, 1);
   bool near = true;
   for (int i = 1; i < work->m; i++)
     near &= work->width[i] == work->width[0];

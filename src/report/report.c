@@ -1,6 +1,7 @@
 #include "report/report.h"
 
 #include "base/text.h"
+#include "report/figures.h"
 #include "report/page.h"
 #include "report/run.h"
 #include "report/sections.h"
@@ -49,7 +50,7 @@ static void head(Page *page, const char *title) {
            style);
 }
 
-static Status write_run(const RunRecord *record) {
+static Status write_run(const RunRecord *record, const Figures *figures) {
   Page page = {0};
   head(&page, record->config->run.name);
   section_summary(&page, record);
@@ -57,6 +58,7 @@ static Status write_run(const RunRecord *record) {
   section_training(&page, record);
   section_modalities(&page, record);
   section_ranks(&page, record);
+  section_figures(&page, figures);
   section_facts(&page, record);
   page_add(&page, "</body></html>\n");
   Status status = page_write(&page, record->dir, "report.html");
@@ -116,11 +118,17 @@ static Status report_sweep(const char *dir) {
 
 static Status report_run(const char *dir) {
   RunRecord record;
+  Figures figures = {0};
   Status status = run_read(&record, dir);
+  if (!status.code)
+    status = figures_read(&figures, dir);
   if (!status.code)
     status = write_csv(&record);
   if (!status.code)
-    status = write_run(&record);
+    status = figures_csv(&figures, dir);
+  if (!status.code)
+    status = write_run(&record, &figures);
+  figures_free(&figures);
   run_free(&record);
   return status;
 }

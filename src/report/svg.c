@@ -169,9 +169,10 @@ static int legend(Page *page, const Plot *plot, const Series *series, int count)
     }
     if (page) {
       const char *colour = s < count ? colours[s % STYLES] : "#767676", *dash = s < count ? dashes[s % STYLES] : "3 3";
-      page_add(page, "<path d=\"M%d %dh22\" class=\"l\" stroke=\"%s\" stroke-dasharray=\"%s\"/>", x, y + 11, colour,
-               dash);
-      if (s < count && marked(&series[s]))
+      if (s == count || !plot->scatter)
+        page_add(page, "<path d=\"M%d %dh22\" class=\"l\" stroke=\"%s\" stroke-dasharray=\"%s\"/>", x, y + 11, colour,
+                 dash);
+      if (s < count && (plot->scatter || marked(&series[s])))
         mark(page, s, x + 11, y + 11);
       page_add(page, "<text x=\"%d\" y=\"%d\">", x + 27, y + 15);
       page_words(page, name);
@@ -268,6 +269,14 @@ static void line(Page *page, const Frame *frame, const Series *s, int style) {
       mark(page, style, frame_x(frame, s->x[i]), frame_y(frame, s->y[i]));
 }
 
+static void scatter(Page *page, const Frame *frame, const Series *s, int style) {
+  page_add(page, "<g fill-opacity=\"0.7\">");
+  for (int i = 0; i < s->points; i++)
+    if (drawable(&frame->plot->x, s->x[i]) && drawable(&frame->plot->y, s->y[i]))
+      mark(page, style, frame_x(frame, s->x[i]), frame_y(frame, s->y[i]));
+  page_add(page, "</g>\n");
+}
+
 void plot_lines(Page *page, const Plot *plot, const Series *series, int count) {
   Plot whole = settled(plot, series, count);
   int top = legend(NULL, plot, series, count), height = top + HEIGHT + BOTTOM;
@@ -282,41 +291,52 @@ void plot_lines(Page *page, const Plot *plot, const Series *series, int count) {
   for (int s = 0; s < count; s++)
     band(page, &frame, &series[s], s);
   for (int s = 0; s < count; s++)
-    line(page, &frame, &series[s], s);
+    (plot->scatter ? scatter : line)(page, &frame, &series[s], s);
   page_add(page, "<path class=\"a\" d=\"M%d %.1fV%.1fH%d\"/>\n", LEFT, frame.top, frame.bottom, WIDTH - RIGHT);
   figure_end(page, plot);
 }
 
 enum { BAR_STEP = 38, BAR_HEAD = 24, BAR_SIDE = 12 };
 
+// Where bars begin: at 0, or nowhere on a log axis.
+static double bar_base(const Axis *axis, double left, double length) { return place(axis, 0, left, length); }
+
 static void bar_row(Page *page, const Plot *plot, const Axis *axis, const Bar *bar, double y) {
   double left = BAR_SIDE, right = WIDTH - RIGHT, length = right - left;
-  double end = place(axis, isnan(bar->value) ? 0 : bar->value, left, length);
   page_add(page, "<text x=\"%.1f\" y=\"%.1f\">", left, y - 5);
   page_words(page, bar->name);
   page_add(page, "</text><text class=\"e n\" x=\"%.1f\" y=\"%.1f\">", right, y - 5);
   page_words(page, bar->note ? bar->note : "");
-  page_add(page, "</text>\n<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"12\" fill=\"%s\"/>", left, y,
-           fmax(end - left, 0), colours[0]);
+  page_add(page, "</text>\n");
+  if (axis->scale == AXIS_LOG && drawable(axis, bar->value))
+    mark(page, 0, place(axis, bar->value, left, length), y + 6);
+  else if (axis->scale == AXIS_LINEAR) {
+    double base = bar_base(axis, left, length), end = isnan(bar->value) ? base : place(axis, bar->value, left, length);
+    page_add(page, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"12\" fill=\"%s\"/>", fmin(base, end), y,
+             fabs(end - base), colours[0]);
+  }
   if (isfinite(bar->low) && isfinite(bar->high)) {
     double low = place(axis, bar->low, left, length), high = place(axis, bar->high, left, length);
     page_add(page, "<path class=\"w\" d=\"M%.1f %.1fH%.1fM%.1f %.1fv8M%.1f %.1fv8\"/>", low, y + 6, high, low, y + 2,
              high, y + 2);
   }
   if (!isnan(plot->rule)) // beside the bar only, so that it crosses no name
-    page_add(page, "<path class=\"l\" stroke=\"%s\" d=\"M%.1f %.1fv20\"/>", colours[1],
-             place(axis, plot->rule, left, length), y - 4);
+    page_add(page, "<path class=\"l\" stroke=\"%s\" d=\"M%.1f %.1fv16\"/>", colours[1],
+             place(axis, plot->rule, left, length), y - 2);
   page_add(page, "\n");
 }
 
 void plot_bars(Page *page, const Plot *plot, const Bar *bar, int count) {
   Axis axis = plot->x;
-  double low = 0, high = isnan(plot->rule) ? 0 : plot->rule;
+  bool log_scale = axis.scale == AXIS_LOG;
+  double low = log_scale ? INFINITY : 0, high = log_scale ? -INFINITY : 0;
+  widen(&axis, plot->rule, &low, &high);
   for (int i = 0; i < count; i++) {
     widen(&axis, bar[i].value, &low, &high);
+    widen(&axis, bar[i].low, &low, &high);
     widen(&axis, bar[i].high, &low, &high);
   }
-  settle(&axis, low, high, false);
+  settle(&axis, low, high, log_scale);
   bool rule = !isnan(plot->rule);
   double head = rule ? BAR_HEAD : 4, bottom = head + BAR_STEP * (double)count;
   figure_begin(page, plot, (int)bottom + BOTTOM);
@@ -329,5 +349,8 @@ void plot_bars(Page *page, const Plot *plot, const Bar *bar, int count) {
   axis_x(page, &axis, head, bottom, BAR_SIDE, WIDTH - RIGHT);
   for (int i = 0; i < count; i++)
     bar_row(page, plot, &axis, &bar[i], head + BAR_STEP * (double)i + 20);
+  if (axis.low < 0 && axis.high > 0)
+    page_add(page, "<path class=\"a\" d=\"M%.1f %.1fV%.1f\"/>\n", bar_base(&axis, BAR_SIDE, WIDTH - RIGHT - BAR_SIDE),
+             head, bottom);
   figure_end(page, plot);
 }

@@ -28,12 +28,14 @@ typedef struct Plot {
   Axis x, y;
   double rule;
   const char *rule_name;
+  bool scatter;              // lines: points that nothing joins
 } Plot;
 
 /// Lines with bands. Long series are thinned to the extremes of each pixel's points.
 void plot_lines(Page *page, const Plot *plot, const Series *series, int count);
 
-/// One horizontal bar from 0 to `value` per row with an interval [low, high] (NaN: none) and a note at its end.
+/// One horizontal bar from 0 to `value` per row with an interval [low, high] (NaN: none) and a note at its end. On a log axis, which has no 0, a
+/// mark at `value`.
 typedef struct Bar {
   const char *name, *note; // borrowed
   double value, low, high;
