@@ -1,9 +1,12 @@
 #include "cli/command.h"
 
+#include "base/text.h"
 #include "report/report.h"
+#include "sweep/collect.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct ReportState {
   CommonOptions common;
@@ -27,7 +30,21 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
   return STATUS_OK;
 }
 
+/// The numbers of a sweep are those of now.
+static Status collect(const char *path) {
+  Space space;
+  char file[PATH_MOST], dir[PATH_MOST];
+  if (!text_print(file, sizeof file, "%s/sweep.yaml", path) || access(file, F_OK) != 0)
+    return STATUS_OK;
+  Status status = sweep_find(&space, dir, path, NULL);
+  if (!status.code)
+    status = sweep_collect(&space, dir, &(CollectOptions){.silent = true});
+  space_free(&space);
+  return status;
+}
+
 static Status draw(const char *dir) {
+  TRY(collect(dir));
   TRY(report_write(dir));
   printf("%s/report.html\n", dir);
   return STATUS_OK;

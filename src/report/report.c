@@ -5,6 +5,7 @@
 #include "report/page.h"
 #include "report/run.h"
 #include "report/sections.h"
+#include "report/summary.h"
 #include "report/sweep_page.h"
 
 #include <stdbool.h>
@@ -116,6 +117,25 @@ static Status report_sweep(const char *dir) {
   return status;
 }
 
+/// A sweep that was collected.
+static Status report_summary(const char *dir) {
+  Page page = {0};
+  head(&page, dir);
+  Status status = summary_page(&page, dir);
+  page_add(&page, "<p class=\"lead\">Drawn by rebasis %s.</p></body></html>\n", REBASIS_VERSION);
+  if (!status.code)
+    status = page_write(&page, dir, "report.html");
+  page_free(&page);
+  return status;
+}
+
+static bool has(const char *dir, const char *name) {
+  char *path = text_format("%s/%s", dir, name);
+  bool there = access(path, F_OK) == 0;
+  free(path);
+  return there;
+}
+
 static Status report_run(const char *dir) {
   RunRecord record;
   Figures figures = {0};
@@ -134,8 +154,7 @@ static Status report_run(const char *dir) {
 }
 
 Status report_write(const char *dir) {
-  char *config = text_format("%s/config.yaml", dir);
-  bool run = access(config, F_OK) == 0;
-  free(config);
-  return run ? report_run(dir) : report_sweep(dir);
+  if (has(dir, "config.yaml"))
+    return report_run(dir);
+  return has(dir, "sweep.yaml") && has(dir, "summary.json") ? report_summary(dir) : report_sweep(dir);
 }

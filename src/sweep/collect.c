@@ -132,6 +132,9 @@ static Status collect(Results *results, PairTests *tests, const Space *space, co
   text_print(path, sizeof path, "%s/runs", dir);
   if (access(path, F_OK) != 0)
     return status_error(EXIT_NO_INPUT, "%s: %s; run the sweep first, or name its directory", path, strerror(errno));
+  text_print(path, sizeof path, "%s/sweep.yaml", dir);
+  if (access(path, F_OK) != 0)
+    TRY(sweep_directory_make(space, dir));
   TRY(results_read(results, space, dir));
   TRY(collect_csv(results, dir));
   TRY(collect_h5(results, dir));

@@ -4,6 +4,7 @@
 #include "sweep/collect.h"
 #include "sweep/plan.h"
 
+#include <dirent.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@ typedef struct Standing {
   RunState *state;    // owned [runs]
   double spent, left; // core-seconds
   double wait;        // seconds until all is done; NaN when nothing is at work
+  int strangers;      // directories in runs/ that are of no run
 } Standing;
 
 static double share_left(const RunState *state) {
@@ -42,6 +44,29 @@ static void predict(Standing *standing, const Space *space, const SweepPlan *pla
   standing->wait = at_work ? fmax(standing->left / at_work, longest) : NAN;
 }
 
+static int compare_ids(const void *a, const void *b) { return strcmp(a, *(const char *const *)b); }
+
+static int order_ids(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+/// Run directories that are of no run of this sweep: of an edited sweep file, or of a version whose configurations have other keys.
+static int count_strangers(const Space *space, const char *dir) {
+  char path[PATH_MOST + 64];
+  text_print(path, sizeof path, "%s/runs", dir);
+  DIR *folder = opendir(path);
+  const char **id = malloc(((size_t)space->runs + 1) * sizeof *id);
+  REQUIRE(id, "out of memory for IDs");
+  for (int i = 0; i < space->runs; i++)
+    id[i] = space->run[i].id;
+  qsort(id, (size_t)space->runs, sizeof *id, order_ids);
+  int strangers = 0;
+  for (const struct dirent *entry; folder && (entry = readdir(folder));)
+    strangers += *entry->d_name != '.' && !bsearch(entry->d_name, id, (size_t)space->runs, sizeof *id, compare_ids);
+  if (folder)
+    closedir(folder);
+  free(id);
+  return strangers;
+}
+
 static Status look(Standing *standing, const Space *space, const char *dir) {
   char path[PATH_MOST + 64];
   SweepPlan plan;
@@ -60,6 +85,7 @@ static Status look(Standing *standing, const Space *space, const char *dir) {
       standing->count.kind[state->kind]++;
   }
   free(config);
+  standing->strangers = count_strangers(space, dir);
   Status status = sweep_plan(&plan, space);
   if (!status.code)
     predict(standing, space, &plan);
@@ -86,9 +112,10 @@ static void print_json(const Standing *standing, const Space *space, const char 
                                     state->attempts, "code", state->code, "cause", state->cause, "final", state->final,
                                     "host", state->host, "job", state->job, "seconds", state->seconds));
   }
-  json_t *root = json_pack("{s:s, s:s, s:i, s:o, s:f, s:o, s:o, s:o}", "name", space->name, "directory", dir, "runs",
-                           space->runs, "states", states, "core_seconds", standing->spent, "core_seconds_left",
-                           number(standing->left), "seconds_left", number(standing->wait), "run", runs);
+  json_t *root =
+      json_pack("{s:s, s:s, s:i, s:i, s:o, s:f, s:o, s:o, s:o}", "name", space->name, "directory", dir, "runs",
+                space->runs, "strangers", standing->strangers, "states", states, "core_seconds", standing->spent,
+                "core_seconds_left", number(standing->left), "seconds_left", number(standing->wait), "run", runs);
   REQUIRE(root, "the status cannot be made");
   json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
   printf("\n");
@@ -136,6 +163,9 @@ static void print_standing(const Standing *standing, const Space *space, const c
   else if (standing->left > 0)
     printf("; nothing is at work now");
   printf("\n");
+  if (standing->strangers)
+    printf("%d directories in %s/runs are of no run of this sweep: of another sweep file, or of another version\n",
+           standing->strangers, dir);
   bool first = true;
   for (int i = 0; i < space->runs; i++) {
     const RunState *state = &standing->state[i];

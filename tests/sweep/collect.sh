@@ -135,4 +135,33 @@ best = summary["groups"][summary["best"]["complete"][0]]
 assert best["complete"]["mean"] == max(g["complete"]["mean"] for g in summary["groups"])
 PY
 "$python" check.py || fail "other numbers than Python's"
-expect 64 0 'did you mean auroc' sweep collect s.yaml --out w --score aurok
+
+# The page: well-formed, nothing fetched, and the numbers above in it.
+mkdir w/runs/0123456789abcdef
+"$rebasis" sweep status w | grep -q '1 directories in w/runs are of no run' || fail "a strange directory is not told"
+sed -i 's/with commas/<b>with<\/b> \& commas/' w/runs/*/state.json
+expect 0 0 '^w/report.html$' report w
+cat >page.py <<'PY'
+import html.parser, json
+class Reader(html.parser.HTMLParser):
+    stack, words = [], ""
+    def handle_starttag(self, tag, attributes):
+        assert tag not in ("script", "link", "img", "iframe"), tag
+        if tag not in ("meta", "br"):
+            self.stack.append(tag)
+    def handle_startendtag(self, tag, attributes): pass
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag, tag
+    def handle_data(self, data): self.words += data
+page = Reader()
+page.feed(open("w/report.html").read())
+assert not page.stack, page.stack
+summary = json.load(open("w/summary.json"))
+assert 'a "cause", <b>with</b> & commas' in page.words, "the failure's cause is missing or mangled"
+assert "39 of 42" in page.words and page.words.count("vanilla − kd") == 6
+for group in summary["groups"]:
+    got = group["curve"]
+    assert "%.3f ± %.3f" % (got["mean"], got["mean"] - got["low"]) in page.words, group["label"]
+PY
+"$python" page.py || fail "the page is not as it should be"
+expect 64 0 "did you mean auroc" sweep collect s.yaml --out w --score aurok
