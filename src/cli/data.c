@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "data/avmnist.h"
 #include "data/inspect.h"
+#include "data/mimic.h"
 #include "data/npy.h"
 #include "data/planted.h"
 #include "data/views.h"
@@ -268,6 +269,64 @@ static Status npy_work(void *user) {
   return write_imported(npy_import(&dataset, &config), &dataset, state->out);
 }
 
+// --- import mimic-iv ---------------------------------------------------------------------------------------------------------
+
+typedef struct MimicState {
+  CommonOptions common;
+  MimicOptions options;
+  char *mimic, *labevents, *notes, *split, *out;
+  long long seed;
+} MimicState;
+
+static Status mimic_parse(int argc, const char **argv, void **result, bool *done) {
+  MimicState *state = calloc(1, sizeof *state);
+  REQUIRE(state, "out of memory");
+  *result = state;
+  MimicOptions *options = &state->options;
+  *options = MIMIC_DEFAULTS;
+  state->seed = (long long)options->seed;
+  const struct poptOption table[] = {
+      {"mimic", 0, POPT_ARG_STRING, &state->mimic, 0, "directory of MIMIC-IV: hosp/admissions.csv.gz and so on", "DIR"},
+      {"labevents", 0, POPT_ARG_STRING, &state->labevents, 0,
+       "another table of laboratory events than the directory's; none: do without", "FILE"},
+      {"notes", 0, POPT_ARG_STRING, &state->notes, 0, "discharge.csv.gz of MIMIC-IV-Note; without it, no notes",
+       "FILE"},
+      {"note-words", 0, POPT_ARG_INT, &options->note_words, 0, "buckets that words of notes are hashed into (4096)",
+       "N"},
+      {"out", 'o', POPT_ARG_STRING, &state->out, 0, "the container to write", "FILE.h5"},
+      {"split", 0, POPT_ARG_STRING, &state->split, 0,
+       "admission (default, as published: patients recur) or patient (none is in two splits)", "NAME"},
+      {"validation", 0, POPT_ARG_DOUBLE, &options->validation, 0, "share held out for validation (default 0.1)",
+       "SHARE"},
+      {"test", 0, POPT_ARG_DOUBLE, &options->test, 0, "share held out for testing (default 0.2)", "SHARE"},
+      {"seed", 0, POPT_ARG_LONGLONG, &state->seed, 0, "decides who is held out (default 42)", "S"},
+      POPT_TABLEEND};
+  const char **words;
+  TRY(options_parse(argc, argv, table, "import mimic-iv --mimic DIR -o FILE.h5",
+                    "  rebasis data import mimic-iv --mimic mimiciv/2.2 --notes discharge.csv.gz -o mimic-iv.h5\n",
+                    &state->common, NULL, state, &words, done));
+  if (*done)
+    return STATUS_OK;
+  if (words_count(words) != 0 || !state->mimic || !state->out)
+    return status_error(
+        EXIT_USAGE,
+        "data import mimic-iv: --mimic DIR and -o FILE.h5 are needed; see rebasis data import mimic-iv --help");
+  const char *split = state->split ? state->split : "admission";
+  if (strcmp(split, "admission") && strcmp(split, "patient"))
+    return status_error(EXIT_USAGE, "data import mimic-iv: --split %s; write admission or patient", split);
+  options->mimic = state->mimic;
+  options->labevents = state->labevents;
+  options->notes = state->notes;
+  options->split = strcmp(split, "patient") ? MIMIC_BY_ADMISSION : MIMIC_BY_PATIENT;
+  options->seed = (uint64_t)state->seed;
+  return STATUS_OK;
+}
+
+static Status mimic_work(void *user) {
+  MimicState *state = user;
+  return mimic_write(&state->options, state->out);
+}
+
 // --- inspect -----------------------------------------------------------------------------------------------------------------
 
 typedef struct InspectState {
@@ -311,6 +370,7 @@ static Status inspect_work(void *user) {
 
 static const Verb verbs[] = {
     {"import", "avmnist", "MNIST and the Free Spoken Digit Dataset", avmnist_parse, avmnist_work},
+    {"import", "mimic-iv", "admissions of MIMIC-IV: codes, drugs, labs, notes", mimic_parse, mimic_work},
     {"import", "views", "CSV tables, one per modality", views_parse, views_work},
     {"import", "npy", "NumPy arrays, one per modality", npy_parse_words, npy_work},
     {"inspect", NULL, "describe a container", inspect_parse, inspect_work},
