@@ -27,4 +27,17 @@ void pdgeqrf_(const int *m, const int *n, double *a, const int *ia, const int *j
 void pdgelqf_(const int *m, const int *n, double *a, const int *ia, const int *ja, const int *desc_a, double *tau, double *work,
               const int *lwork, int *info);
 
+void pdormqr_(const char *side, const char *transposed, const int *m, const int *n, const int *k, const double *a, const int *ia, const int *ja,
+              const int *desc_a, const double *tau, double *c, const int *ic, const int *jc, const int *desc_c, double *work,
+              const int *lwork, int *info, size_t side_length, size_t transposed_length);
+void pdormlq_(const char *side, const char *transposed, const int *m, const int *n, const int *k, const double *a, const int *ia, const int *ja,
+              const int *desc_a, const double *tau, double *c, const int *ic, const int *jc, const int *desc_c, double *work,
+              const int *lwork, int *info, size_t side_length, size_t transposed_length);
+
+void dgbbrd_(const char *vectors, const int *m, const int *n, const int *ncc, const int *lower, const int *upper, double *ab, const int *ldab,
+             double *d, double *e, double *q, const int *ldq, double *pt, const int *ldpt, double *c, const int *ldc, double *work,
+             int *info, size_t vectors_length);
+void dbdsqr_(const char *half, const int *n, const int *ncvt, const int *nru, const int *ncc, double *d, double *e, double *vt,
+             const int *ldvt, double *u, const int *ldu, double *c, const int *ldc, double *work, int *info, size_t half_length);
+
 #endif

@@ -1,12 +1,11 @@
-// s = singular values of A.  rows >= 1.5 columns:  A = Q R, those of R;  columns >= 1.5 rows:  A = L Q, those of L;  then
-// A = U1 C V1' (C bidiagonal, pdgebrd), and the values of C by dqds on every rank alike (pdgesvd).  Demmel and Kahan, SIAM J. Sci. Stat.
-// Comput. 11, 1990; Fernando and Parlett, Numer. Math. 67, 1994; the square first: Chan, ACM Trans. Math. Softw. 8, 1982.
-// pdgesvd of ScaLAPACK 2.2.1 has three traps: it never returns from 1 x 2 on a grid with several columns; it reports min + 1 ("ranks disagree")
-// for entries that are not finite, which are therefore looked for before, and for some tiny matrices although its result is right.
+// s = singular values of A.  rows >= 1.5 columns:  A = Q R, those of R;  columns > rows:  A = L Q, those of L (Chan, ACM Trans. Math.
+// Softw. 8, 1982);  then through a band (band.c).  With vectors A = U1 C V1', C of two diagonals, by pdgesvd, which in ScaLAPACK 2.2.1 has
+// three traps: it never returns from 1 x 2 on a grid with several columns; it reports min + 1 ("ranks disagree") for entries that are not
+// finite, which are therefore looked for before, and for some tiny matrices although its result is right.
 #include "spectral/matrix.h"
 
-#include "base/log.h"
 #include "base/memory.h"
+#include "spectral/band.h"
 #include "spectral/dense.h"
 #include "spectral/fortran.h"
 
@@ -102,7 +101,6 @@ static Status take_work(const Comm *comm, double **work, int *size, double wante
   bool fits = wanted < 2147483000.0;
   *size = fits ? (int)wanted + 1 : 0;
   *work = NULL;
-  log_debug("ScaLAPACK's workspace: %.0f bytes on this rank", 8 * wanted);
   return comm_agree(comm, fits ? memory_take((void **)work, (size_t)*size, sizeof **work, "ScaLAPACK's workspace")
                                : status_error(EXIT_INTERNAL, "a matrix too large for ScaLAPACK's workspace"));
 }
@@ -145,16 +143,14 @@ static Status judge(const Matrix *matrix, const double *s, int info, double squa
   bool right = fabs(sum - squares) <= 1e-10 * squares;
   if ((info == 0 || info == (int)k + 1) && right)
     return STATUS_OK;
-  return status_error(EXIT_INTERNAL, "singular values of a %lld x %lld matrix: pdgesvd gives up (%d)",
+  return status_error(EXIT_INTERNAL, "singular values of a %lld x %lld matrix: ScaLAPACK gives up (%d)",
                       (long long)matrix->rows, (long long)matrix->columns, info);
 }
 
 static void pdgesvd(Matrix *matrix, double *s, Matrix *u, Matrix *vt, double *work, int size, int *info) {
   int m = (int)matrix->rows, n = (int)matrix->columns;
-  double nothing = 0;
-  pdgesvd_(u ? "V" : "N", u ? "V" : "N", &m, &n, matrix->value, &one, &one, matrix->descriptor, s,
-           u ? u->value : &nothing, &one, &one, u ? u->descriptor : matrix->descriptor, u ? vt->value : &nothing, &one,
-           &one, u ? vt->descriptor : matrix->descriptor, work, &size, info, 1, 1);
+  pdgesvd_("V", "V", &m, &n, matrix->value, &one, &one, matrix->descriptor, s, u->value, &one, &one, u->descriptor,
+           vt->value, &one, &one, vt->descriptor, work, &size, info, 1, 1);
 }
 
 static Status scalapack_svd(Matrix *matrix, double *s, Matrix *u, Matrix *vt, double squares) {
@@ -185,9 +181,10 @@ Status matrix_singular_values(Matrix *matrix, double *s) {
   TRY(check_finite(matrix, &squares));
   if (2 * matrix->rows >= 3 * matrix->columns)
     TRY(reduce(matrix, pdgeqrf_, true));
-  else if (2 * matrix->columns >= 3 * matrix->rows)
+  else if (matrix->columns > matrix->rows)
     TRY(reduce(matrix, pdgelqf_, false));
-  return by_lapack(matrix) ? lapack_values(matrix, s) : scalapack_svd(matrix, s, NULL, NULL, squares);
+  TRY(by_lapack(matrix) ? lapack_values(matrix, s) : band_singular_values(matrix, s));
+  return comm_agree(matrix->grid->comm, judge(matrix, s, 0, squares));
 }
 
 Status matrix_svd(Matrix *matrix, double *s, Matrix *u, Matrix *vt) {
