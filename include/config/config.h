@@ -126,6 +126,7 @@ typedef struct Config {
   struct {
     PerModality rate; // share of training samples' entries, or amplitude, of uniform noise
     char kind[16];    // amplitude | entries
+    PerModality shift; // pixels by which training pictures are moved at most
   } noise;
   struct {
     OptimizerType type;

@@ -156,6 +156,8 @@ const Key key_table[] = {
    .help = "uniform noise on training inputs: its amplitude in deviations, or the share of entries that get it"},
   {"noise.kind", KEY_WORD, offsetof(Config, noise.kind), .most = sizeof ((Config *)0)->noise.kind - 1, .choices = noises, .standard = "amplitude",
    .help = "which of the two the rate is"},
+  {"noise.shift", KEY_PER_MODALITY, offsetof(Config, noise.shift), .least = 0, .most = 64, .standard = "0.0",
+   .help = "images, spectrograms: pixels by which training pictures are moved at most, down and across, at random; whole pixels, edges repeat"},
 
   {"optimizer.type", KEY_CHOICE, offsetof(Config, optimizer.type), .choices = optimizers, .standard = "adam",
    .help = "rule of the update; adamw decays weights outside of the gradient"},

@@ -106,3 +106,32 @@ void rows_noise(Rows *rows, const DatasetModality *modality, double rate, bool e
     }
   }
 }
+
+static int clamped(int value, int most) { return value < 0 ? 0 : value > most ? most : value; }
+
+// picture[h, w] in place: lines in the order that reads each before it is written over, then the values of every line.
+static void shift_picture(float *picture, int h, int w, int down, int across) {
+  for (int k = 0; k < h && down != 0; k++) {
+    int to = down > 0 ? h - 1 - k : k, from = clamped(to - down, h - 1);
+    memmove(picture + (size_t)to * (size_t)w, picture + (size_t)from * (size_t)w, (size_t)w * sizeof(float));
+  }
+  for (int y = 0; y < h && across != 0; y++)
+    for (int k = 0; k < w; k++) {
+      int to = across > 0 ? w - 1 - k : k;
+      picture[(size_t)y * (size_t)w + (size_t)to] =
+          picture[(size_t)y * (size_t)w + (size_t)clamped(to - across, w - 1)];
+    }
+}
+
+void rows_shift(Rows *rows, const DatasetModality *modality, int most, const RandomStream *stream) {
+  int h = modality->dim[modality->dimensions - 2], w = modality->dim[modality->dimensions - 1];
+  int64_t pictures = modality->width / ((int64_t)h * w);
+  for (int r = 0; r < rows->count; r++) {
+    uint32_t word[4];
+    random_block(word, stream, (uint64_t)rows->sample[r], UINT32_MAX); // behind every block of rows_noise
+    int down = (int)((uint64_t)word[0] * (uint64_t)(2 * most + 1) >> 32) - most,
+        across = (int)((uint64_t)word[1] * (uint64_t)(2 * most + 1) >> 32) - most;
+    for (int64_t k = 0; k < pictures; k++)
+      shift_picture(rows->dense + ((int64_t)r * pictures + k) * h * w, h, w, down, across);
+  }
+}

@@ -37,4 +37,8 @@ const void *rows_inputs(Rows *rows, const DatasetModality *modality, const float
 /// rate, gets deviation * U(-1, 1). deviation NULL: 1. A pure function of (stream, sample, value).
 void rows_noise(Rows *rows, const DatasetModality *modality, double rate, bool entries, const float *deviation, const RandomStream *stream);
 
+/// Moves every picture [channels, h, w] by a whole number of pixels from -most to most, down and across, drawn anew for (stream, sample); what comes
+/// in repeats the edge. modality has two dimensions or more.
+void rows_shift(Rows *rows, const DatasetModality *modality, int most, const RandomStream *stream);
+
 #endif

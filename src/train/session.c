@@ -120,6 +120,12 @@ Status session_noise(Session *session, int modality, double rate) {
 
 static Status open_noise(Session *session) {
   const Config *config = &session->config;
+  for (int i = 0; i < config->modalities; i++) {
+    const DatasetModality *modality = &session->dataset.modality[i];
+    bool picture = modality->kind == KIND_IMAGE || modality->kind == KIND_SPECTROGRAM;
+    if (config->noise.shift.item[i] > 0 && (!picture || modality->dimensions < 2))
+      return status_error(EXIT_CONFIG, "noise.shift: %s is no picture, and cannot be moved", modality->name);
+  }
   session->noise.entries = !strcmp(config->noise.kind, "entries");
   for (int i = 0; i < config->modalities && session->training; i++) {
     session->noise.training[i] = config->noise.rate.item[i];

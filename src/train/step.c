@@ -158,6 +158,9 @@ static void bind_inputs(Step *step, int i, uint32_t epoch, bool training) {
   const void *input = rows_inputs(rows, modality, step->standard->mean[i], step->standard->deviation[i]);
   double rate = !step->noise ? 0 : training ? step->noise->training[i] : step->noise->evaluation[i];
   RandomStream stream = {step->config->run.seed, RANDOM_CORRUPT, training ? epoch : RANDOM_EVALUATION, (uint32_t)i};
+  int shift = training ? (int)step->config->noise.shift.item[i] : 0;
+  if (shift > 0)
+    rows_shift(rows, modality, shift, &stream);
   if (rate > 0)
     rows_noise(rows, modality, rate, step->noise->entries, step->noise->deviation[i], &stream);
   graph_bind(encoder->graph, encoder->input, input);

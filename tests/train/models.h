@@ -54,6 +54,7 @@ static const Model models[] = {
      "  image: {encoder: {type: lenet, out: 6, dropout: auto}}\n"
      "  audio: {encoder: {type: mlp, hidden: [5], out: 6, activation: tanh}}\n"
      "fusion: {type: attention, heads: 3, hidden: []}\n"
+     "noise: {shift: {image: 3}, rate: {text: 0.2}}\n"
      "missingness: {train: 0.4, fill: mean, evaluate: [0.3]}\n"
      "optimizer: {type: adamw, learning_rate: 0.01, weight_decay: 0.1, schedule: {type: cosine, warmup_epochs: 0.5}}\n"
      "train: {epochs: 2, early_stop: {metric: validation.accuracy, patience: 1}}\n"},
