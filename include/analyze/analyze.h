@@ -37,6 +37,9 @@ Status analyze_check(const char *only);
 /// Collective. Opens the run, measures, and writes RUN/analysis/NAME.json, each through a temporary file.
 Status analyze_run(const Comm *comm, const char *run, const AnalyzeRequest *request);
 
+/// Collective. The same for `dir`, or, where it is a sweep directory, for every run in it that has a checkpoint. EXIT_NO_INPUT without any.
+Status analyze_folder(const Comm *comm, const char *dir, const AnalyzeRequest *request);
+
 enum { ANALYZE_TRAINING_SAMPLES = 2048 };
 
 /// Collective. For RunOptions.observe: the measures of the configuration on at most ANALYZE_TRAINING_SAMPLES validation samples (training

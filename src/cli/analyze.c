@@ -62,16 +62,17 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
       POPT_TABLEEND};
   const char **words;
   TRY(options_parse(
-      argc, argv, table, "RUN_DIR",
+      argc, argv, table, "RUN_DIR | SWEEP_DIR",
       "  rebasis analyze runs/avmnist                    # runs/avmnist/analysis/NAME.json for every measure\n"
-      "  mpirun -np 4 rebasis analyze runs/avmnist --only rank --split validation\n",
+      "  mpirun -np 4 rebasis analyze runs/avmnist --only rank --split validation\n"
+      "  rebasis analyze sweeps/sweep-planted --only similarity      # every run of the sweep\n",
       &state->common, take, state, &words, done));
   if (*done) {
     list_measures();
     return STATUS_OK;
   }
   if (words_count(words) != 1)
-    return status_error(EXIT_USAGE, "analyze: name one run directory; see rebasis analyze --help");
+    return status_error(EXIT_USAGE, "analyze: name one run or sweep directory; see rebasis analyze --help");
   if (state->samples < 0)
     return status_error(EXIT_USAGE, "analyze: --samples %lld; write a number of samples, or 0 for all", state->samples);
   state->run = words[0];
@@ -91,7 +92,7 @@ static Status run(const Comm *comm, void *user) {
   state->request.samples = state->samples;
   state->request.table = !state->json;
   state->request.json = state->json;
-  return analyze_run(comm, state->run, &state->request);
+  return analyze_folder(comm, state->run, &state->request);
 }
 
 const Command command_analyze = {"analyze", "measure what a trained model has become", prepare, run};

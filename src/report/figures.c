@@ -199,6 +199,20 @@ void section_figures(Page *page, const Figures *figures) {
   }
 }
 
+void figures_bars(const Figures *figures,
+                  void (*take)(void *user, const char *measure, const char *figure, const char *axis, const char *name,
+                               double value),
+                  void *user) {
+  for (int k = 0; k < figures->measures; k++) {
+    size_t i, j;
+    json_t *figure, *bar;
+    json_array_foreach(json_object_get(figures->measured[k].result, "figures"), i, figure)
+        json_array_foreach(json_object_get(figure, "bars"), j, bar)
+            take(user, figures->measured[k].name, string(figure, "title"), string(figure, "x"), string(bar, "name"),
+                 number(bar, "value"));
+  }
+}
+
 // --- CSV ------------------------------------------------------------------------------------------------------------------
 
 static void cell(Page *page, double value) { page_add(page, isfinite(value) ? ",%.17g" : ",", value); }

@@ -13,6 +13,11 @@ typedef struct Figures {
 Status figures_read(Figures *figures, const char *dir);
 void figures_free(Figures *figures);
 
+/// Calls take(user, measure, title, label of the axis, name, value) for every bar of every figure.
+void figures_bars(const Figures *figures,
+                  void (*take)(void *user, const char *measure, const char *figure, const char *axis, const char *name, double value),
+                  void *user);
+
 /// One section per measurement.
 void section_figures(Page *page, const Figures *figures);
 /// DIR/analysis/NAME.csv beside every NAME.json: figure,series,x,value,low,high,n.

@@ -6,6 +6,7 @@
 #include "report/run.h"
 #include "report/sections.h"
 #include "report/summary.h"
+#include "report/sweep_measures.h"
 #include "report/sweep_page.h"
 
 #include <stdbool.h>
@@ -87,7 +88,7 @@ static Status write_csv(const RunRecord *record) {
 }
 
 static Status write_sweep(const Sweep *sweep, const char *dir) {
-  Page page = {0}, csv = {0};
+  Page page = {0}, csv = {0}, measures = {0};
   csv_sweep(&csv, sweep);
   Status status = page_write(&csv, dir, "report-sweep.csv");
   page_free(&csv);
@@ -99,10 +100,15 @@ static Status write_sweep(const Sweep *sweep, const char *dir) {
   head(&page, name);
   sweep_summary(&page, sweep, name);
   sweep_plots(&page, sweep);
+  sweep_courses(&page, sweep);
+  sweep_measures(&page, &measures, sweep, dir);
   sweep_table(&page, sweep);
   sweep_runs(&page, sweep);
   page_add(&page, "<p class=\"lead\">Drawn by rebasis %s.</p></body></html>\n", REBASIS_VERSION);
   status = page_write(&page, dir, "report.html");
+  if (!status.code && measures.length)
+    status = page_write(&measures, dir, "report-measures.csv");
+  page_free(&measures);
   page_free(&page);
   free(copy);
   return status;

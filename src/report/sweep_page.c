@@ -110,7 +110,7 @@ static const RunRecord *most_rates(const Sweep *sweep) {
   return most;
 }
 
-static char *label_without(const Sweep *sweep, const SweepGroup *group, int key) {
+char *sweep_label_without(const Sweep *sweep, const SweepGroup *group, int key) {
   char *label = text_format("%s", "");
   for (int k = 0; k < sweep->keys; k++) {
     if (k == key)
@@ -131,7 +131,7 @@ static void plot_rates(Page *page, const Sweep *sweep, const char *withheld, int
   for (int g = 0; g < sweep->groups; g++) {
     if (key >= 0 && strcmp(sweep->group[g].value[key], value) != 0)
       continue;
-    char *name = label_without(sweep, &sweep->group[g], key);
+    char *name = sweep_label_without(sweep, &sweep->group[g], key);
     int room = pattern->rates + 1;
     Line next = line_open(name, room);
     Summary nothing = sweep_rate(sweep, g, "all", 0, score); // withheld at rate 0 all modalities are alike
@@ -186,7 +186,7 @@ static void plot_rates_of(Page *page, const Sweep *sweep, const char *withheld, 
 }
 
 // The values of a key are numbers, of which there are three at least: an axis. -1 if there is none.
-static int number_key(const Sweep *sweep) {
+int sweep_number_key(const Sweep *sweep) {
   for (int k = 0; k < sweep->keys; k++) {
     int different = 0;
     bool numbers = true;
@@ -210,7 +210,7 @@ static void plot_key(Page *page, const Sweep *sweep, int key, const char *patter
   int count = 0, score = best_score(sweep);
   for (int g = 0; g < sweep->groups; g++) {
     Summary summary = sweep_pattern(sweep, g, pattern, score);
-    char *name = label_without(sweep, &sweep->group[g], key);
+    char *name = sweep_label_without(sweep, &sweep->group[g], key);
     int l = 0;
     while (l < count && strcmp(label[l], name) != 0)
       l++;
@@ -241,7 +241,7 @@ static void plot_key(Page *page, const Sweep *sweep, int key, const char *patter
 void sweep_plots(Page *page, const Sweep *sweep) {
   enum { PLOTS_MOST = 8 };
   const RunRecord *rates = most_rates(sweep);
-  int key = number_key(sweep);
+  int key = sweep_number_key(sweep);
   if (!count_evaluated(sweep))
     return;
   page_add(page, "<h2>Scores</h2>\n<div class=\"plots\">\n");
