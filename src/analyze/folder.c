@@ -33,7 +33,7 @@ static Status list_runs(char (**names)[NAME_ROOM], int *count, const char *dir) 
       continue;
     *names = realloc(*names, ((size_t)*count + 1) * sizeof **names);
     REQUIRE(*names, "out of memory for %d runs", *count);
-    strcpy((*names)[(*count)++], name); // fits: checked above
+    text_print((*names)[(*count)++], NAME_ROOM, "%s", name);
   }
   if (folder)
     closedir(folder);

@@ -72,7 +72,7 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
     return STATUS_OK;
   }
   if (words_count(words) != 1)
-    return status_error(EXIT_USAGE, "analyze: name one run or sweep directory; see rebasis analyze --help");
+    return status_error(EXIT_USAGE, "analyze: name one run directory or sweep directory; see rebasis analyze --help");
   if (state->samples < 0)
     return status_error(EXIT_USAGE, "analyze: --samples %lld; write a number of samples, or 0 for all", state->samples);
   state->run = words[0];
