@@ -2,7 +2,8 @@
 #
 #   settle                      prepares the environment; sets program, launch and deadline
 #   attempt DIR COMMAND…        runs COMMAND once, passes warnings on to it, and ends the job: with 0 when it is done; by queueing the job
-#                               again when COMMAND has saved and asks for more time (75); with COMMAND's code when trying again is no use
+#                               again when COMMAND has saved and asks for more time (75); with COMMAND's code when trying again is no use.
+#                               Each start leaves a line in DIR/attempts.log. `runs` names the run directories, if not DIR
 #
 # Set by the site or the user, all optional (jobs/README.md):
 #   REBASIS_SITE      a file to source first: modules, and the settings below (default: ~/.config/rebasis/site.bash if it is there)
@@ -15,6 +16,7 @@ say() { echo "$(date +%FT%T) $*" >&2; }
 # shellcheck disable=SC2034 # what is set here is for the script that sources this file
 settle() {
   local site=${REBASIS_SITE:-$HOME/.config/rebasis/site.bash}
+  runs=()
   # Slurm's warning (--signal) and pre-emption come to this shell; the program saves and ends with 75 on USR1.
   child='' caught=no warned=no
   trap 'caught=yes warned=yes; say "warned: saving"; if [[ -n $child ]]; then kill -USR1 "$child" 2>/dev/null || true; fi' USR1 TERM
@@ -47,8 +49,19 @@ settle() {
   say "job $job on ${SLURM_JOB_NODELIST:-?}, start $((${SLURM_RESTART_COUNT:-0} + 1)), time left: ${deadline[1]:-${SLURM_JOB_END_TIME:-unknown}}"
 }
 
-# How far the runs below DIR have come: grows with every checkpoint.
-progress_of() { find "$1" -name latest -path '*/checkpoints/*' -printf '%P %l\n' 2>/dev/null | sort | cksum; }
+# How far the runs below some folders have come: another word after every checkpoint and every evaluation.
+progress_of() {
+  find "$@" \( -name latest -path '*/checkpoints/*' -o -name evaluation.json \) -printf '%p %l\n' 2>/dev/null | sort | cksum || true
+}
+
+# Whether all of some runs have ended: done or, in a sweep, failed. srun has been seen to end with 0 although it could not start the program
+# on a node that had just come back.
+finished() {
+  local run
+  for run in "$@"; do
+    grep -qs '"state": "done"' "$run/run.json" || grep -qsE '"state": "(done|failed)"' "$run/state.json" || return 1
+  done
+}
 
 attempt() {
   local dir=$1 code=75 after last=
@@ -66,7 +79,11 @@ attempt() {
   trap '' USR1 TERM
   # The warning came before the program listened to it: nothing is lost.
   if [[ $warned == yes ]] && ((code == 128 + $(kill -l USR1))); then code=75; fi
-  after=$(progress_of "$dir")
+  if ((code == 0)) && ! finished "${runs[@]:-$dir}"; then
+    say "the launcher ended with 0, but the program left no word of having ended: taken for a failure of the node"
+    code=75
+  fi
+  after=$(progress_of "${runs[@]:-$dir}")
   if [[ -e $dir/attempts.log ]]; then last=$(tail -n 1 "$dir/attempts.log"); fi
   echo "$(date -u +%FT%TZ) job=$job start=$((${SLURM_RESTART_COUNT:-0} + 1)) code=$code warned=$warned progress=${after%% *}" >>"$dir/attempts.log"
   decide "$dir" "$code" "$last"

@@ -46,7 +46,7 @@ typedef struct SweepVerb {
   Status (*run)(const Comm *comm, void *state);
 } SweepVerb;
 
-extern const SweepVerb sweep_verb_plan, sweep_verb_run, sweep_verb_status, sweep_verb_collect;
+extern const SweepVerb sweep_verb_plan, sweep_verb_run, sweep_verb_submit, sweep_verb_status, sweep_verb_collect;
 
 int words_count(const char **words);
 

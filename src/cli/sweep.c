@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const SweepVerb *const verbs[] = {&sweep_verb_plan, &sweep_verb_run, &sweep_verb_status, &sweep_verb_collect};
+static const SweepVerb *const verbs[] = {&sweep_verb_plan, &sweep_verb_run, &sweep_verb_submit, &sweep_verb_status,
+                                         &sweep_verb_collect};
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
 typedef struct SweepState {

@@ -187,13 +187,13 @@ cluster_start() {
   cluster_until 60 "all nodes being up" nodes_up
 }
 
-# Pids of what was started on our nodes and is still there: its environment names our slurm.conf and a node.
+# cluster_left [NODE]: pids of what was started on our nodes (or that one) and is still there: its environment names our slurm.conf and a node.
 cluster_left() {
   local environment pid
   for environment in /proc/[0-9]*/environ; do
-    if tr '\0' '\n' <"$environment" 2>/dev/null | awk -v conf="SLURM_CONF=$cluster_dir/slurm.conf" '
+    if tr '\0' '\n' <"$environment" 2>/dev/null | awk -v conf="SLURM_CONF=$cluster_dir/slurm.conf" -v wanted="${1:-}" '
       $0 == conf { ours = 1 }
-      /^(CLUSTER_NODE|SLURMD_NODENAME)=/ { node = 1 }
+      /^(CLUSTER_NODE|SLURMD_NODENAME)=/ { node += wanted == "" || wanted == substr($0, index($0, "=") + 1) }
       END { exit !(ours && node) }'; then
       pid=${environment#/proc/}
       echo "${pid%/environ}"
