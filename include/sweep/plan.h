@@ -23,7 +23,8 @@ void sweep_predict(double *seconds, const Space *space, const bool *wanted, int 
 /// Packs runs of `seconds` [runs] so that an element lasts for about `element_seconds`, and there are at most `most` elements.
 void sweep_shape(int *elements, int *packed, const double *seconds, int runs, double element_seconds, int most);
 
-/// Prints axes, counts, core-hours and the shape to standard output; list: every run too.
-void sweep_plan_print(const Space *space, const SweepPlan *plan, bool list, bool json);
+/// Prints axes, counts, core-hours and the shape to standard output, and what of it is done already; list: every run too.
+struct SweepCount;
+void sweep_plan_print(const Space *space, const SweepPlan *plan, const struct SweepCount *count, bool list, bool json);
 
 #endif

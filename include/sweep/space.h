@@ -75,6 +75,9 @@ const char *space_value(const Space *space, int run, int axis);
 /// "method.type: ebr, run.seed: 3", cut to size.
 void space_describe(char *text, int size, const Space *space, int run);
 
+/// Says on the log when combinations were the same run again.
+void space_warn(const Space *space);
+
 /// Index of the run with this ID, or -1.
 int space_find(const Space *space, const char *id);
 

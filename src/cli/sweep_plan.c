@@ -1,7 +1,7 @@
 #include "cli/command.h"
 
-#include "base/log.h"
 #include "sweep/plan.h"
+#include "sweep/state.h"
 
 #include <stdlib.h>
 
@@ -23,33 +23,29 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
       {"json", 0, POPT_ARG_NONE, &state->json, 0, "print JSON", NULL},
       POPT_TABLEEND};
   const char **words;
-  TRY(options_parse(argc, argv, table, "SWEEP.yaml",
+  TRY(options_parse(argc, argv, table, "SWEEP.yaml|DIR",
                     "  rebasis sweep plan configs/sweep-planted.yaml\n"
                     "  rebasis sweep plan configs/sweep-planted.yaml --dry-run\n",
                     &state->common, NULL, state, &words, done));
   if (!*done && words_count(words) != 1)
-    return status_error(EXIT_USAGE, "sweep plan: name one sweep file; see rebasis sweep plan --help");
+    return status_error(EXIT_USAGE,
+                        "sweep plan: name one sweep file or sweep directory; see rebasis sweep plan --help");
   state->file = *done ? NULL : words[0];
   return STATUS_OK;
 }
 
-static void warn_twins(const Space *space) {
-  if (space->combinations > space->runs)
-    log_warning(
-        "%s: %lld combinations are the same run as another (number %lld and %lld, to begin with) and are trained once",
-        space->file, (long long)(space->combinations - space->runs), (long long)space->twin[0] + 1,
-        (long long)space->twin[1] + 1);
-}
-
 static Status plan_here(const PlanState *state) {
   Space space;
+  char dir[PATH_MOST];
   SweepPlan plan = {0};
-  Status status = space_read(&space, state->file);
+  SweepCount count = {0};
+  Status status = sweep_find(&space, dir, state->file, state->out);
   if (!status.code)
     status = sweep_plan(&plan, &space);
   if (!status.code) {
-    warn_twins(&space);
-    sweep_plan_print(&space, &plan, state->dry_run, state->json);
+    sweep_states(NULL, &count, &space, dir);
+    space_warn(&space);
+    sweep_plan_print(&space, &plan, &count, state->dry_run, state->json);
   }
   sweep_plan_free(&plan);
   space_free(&space);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "sweep/state.h"
 #include "train/plan.h"
 
 #include <jansson.h>
@@ -118,7 +119,7 @@ void sweep_plan_free(SweepPlan *plan) {
 
 static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
-static void print_json(const Space *space, const SweepPlan *plan, bool list) {
+static void print_json(const Space *space, const SweepPlan *plan, const SweepCount *count, bool list) {
   json_t *axes = json_array(), *runs = json_array();
   for (int a = 0; a < space->axes; a++) {
     const SpaceAxis *axis = &space->axis[a];
@@ -135,10 +136,10 @@ static void print_json(const Space *space, const SweepPlan *plan, bool list) {
     json_array_append_new(runs, json_pack("{s:s, s:o, s:o, s:I}", "id", space->run[i].id, "values", values, "seconds",
                                           number(plan->seconds[i]), "steps", (json_int_t)plan->steps[i]));
   }
-  json_t *root = json_pack("{s:s, s:i, s:I, s:o, s:o, s:o, s:{s:i, s:i}}", "name", space->name, "runs", space->runs,
-                           "combinations", (json_int_t)space->combinations, "core_hours", number(plan->core_hours),
-                           "longest_seconds", number(plan->longest), "axes", axes, "array", "elements", plan->elements,
-                           "runs_per_element", plan->packed);
+  json_t *root = json_pack("{s:s, s:i, s:i, s:I, s:o, s:o, s:o, s:{s:i, s:i}}", "name", space->name, "runs",
+                           space->runs, "done", count->kind[RUN_DONE], "combinations", (json_int_t)space->combinations,
+                           "core_hours", number(plan->core_hours), "longest_seconds", number(plan->longest), "axes",
+                           axes, "array", "elements", plan->elements, "runs_per_element", plan->packed);
   REQUIRE(root, "the plan cannot be made");
   if (list)
     json_object_set(root, "run", runs);
@@ -162,11 +163,11 @@ static void print_axis(const Space *space, const SpaceAxis *axis) {
   printf("%-8s %-36s %6d  %s\n", group->kind, axis->key, group->length, values);
 }
 
-void sweep_plan_print(const Space *space, const SweepPlan *plan, bool list, bool json) {
+void sweep_plan_print(const Space *space, const SweepPlan *plan, const SweepCount *count, bool list, bool json) {
   if (plan->missing.code)
     log_warning("no prediction: %s", plan->missing.text);
   if (json) {
-    print_json(space, plan, list);
+    print_json(space, plan, count, list);
     return;
   }
   if (space->axes)
@@ -179,6 +180,8 @@ void sweep_plan_print(const Space *space, const SweepPlan *plan, bool list, bool
            (long long)(space->combinations - space->runs));
   if (isfinite(plan->core_hours))
     printf(", about %.3g core-hours, the longest run %.3g minutes on one core", plan->core_hours, plan->longest / 60);
+  if (count->kind[RUN_DONE])
+    printf("; %d of them are done already", count->kind[RUN_DONE]);
   printf("\nas a Slurm array: %d elements of up to %d runs\n", plan->elements, plan->packed);
   for (int i = 0; i < space->runs && list; i++) {
     char values[400];

@@ -147,31 +147,32 @@ static int next_run(Job *job) {
   return -1;
 }
 
-static Status work(Job *job) {
+static void work(Job *job) {
   for (;;) {
     int run = job_leads(job) ? next_run(job) : -1;
     comm_share(&job->team, &run, sizeof run, 0);
     if (run < 0)
-      return STATUS_OK;
+      return;
     bool refused = false;
-    TRY(job_train(job, run, &refused));
+    Status status = job_train(job, run, &refused);
+    if (status.code && !job->trouble.code) // the others may be luckier
+      job->trouble = status;
+    if (status.code && job_leads(job))
+      log_warning("run %s cannot be worked on: %s", job->space->run[run].id, status.text);
     if (refused && job_leads(job) && job->passed_on < job->space->runs && !job->looked_again)
       job->passed[job->passed_on++] = run;
   }
 }
 
-static Status work_together(Job *job) {
+static void work_together(Job *job) {
   double began = clock_seconds();
-  Status status = job->team.ranks > 0 ? work(job) : STATUS_OK;
-  job->wall = clock_seconds() - began;
+  if (job->team.ranks > 0)
+    work(job);
   watchdog_phase("wait for the other ranks", 0);
   comm_meet(job->comm);
   log_init(job->comm->rank, job->level);
-  status = comm_agree(job->comm, status);
-  double all = clock_seconds() - began;
-  job->idle = all > 0 ? 1 - job->busy / all : 0;
-  job->wall = all;
-  return status;
+  job->wall = clock_seconds() - began;
+  job->idle = job->wall > 0 ? 1 - job->busy / job->wall : 0;
 }
 
 // --- the end
@@ -283,12 +284,15 @@ static Status run_job(Job *job) {
   TRY(open_all_data(job, job->config));
   TRY(comm_agree(comm, choose_team(job, job->config)));
   TRY(open_board(job));
+  space_warn(job->space);
   log_info("%s: %d runs on %d ranks, %d ranks a run", job->options->dir, job->chosen, comm->ranks, job->team_size);
-  TRY(work_together(job));
+  work_together(job);
   double sum[3] = {job_leads(job) ? job->done : 0, job_leads(job) ? job->trained : 0, job->idle};
   comm_gather_sums(comm, sum, 3);
   watchdog_phase("read the states", 0);
-  return comm_agree(comm, comm_is_root(comm) ? report(job, sum) : STATUS_OK);
+  Status trouble = comm_agree(comm, job->trouble),
+         status = comm_agree(comm, comm_is_root(comm) ? report(job, sum) : STATUS_OK);
+  return trouble.code && !interrupt_seen() ? trouble : status;
 }
 
 Status sweep_run(const Comm *comm, const Space *space, const SweepOptions *options) {

@@ -3,6 +3,7 @@
 #include "sweep/space.h"
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "sweep/space_file.h"
@@ -64,6 +65,14 @@ const char *space_value(const Space *space, int run, int axis) {
 
 void space_describe(char *text, int size, const Space *space, int run) {
   describe(text, size, space, space->run[run].number);
+}
+
+void space_warn(const Space *space) {
+  if (space->combinations > space->runs)
+    log_warning("%s: %lld combinations are the same run as another (number %lld and %lld, to begin with) and are "
+                "trained once",
+                space->file, (long long)(space->combinations - space->runs), (long long)space->twin[0] + 1,
+                (long long)space->twin[1] + 1);
 }
 
 int space_find(const Space *space, const char *id) {

@@ -104,6 +104,21 @@ cp p.h5 none.h5
 expect 70 2 '1 of them now' sweep run bad.yaml --out bad --retry
 grep -q 'rebasis: 1 of 3 runs failed' err || fail "the cured run still fails"
 
+# A job that died without a word at one step again and again, in a run, does not try for ever.
+"$rebasis" sweep plan bad.yaml --dry-run --json >plan.json
+id=$(key plan.json id)
+rm -r "bad/runs/$id"
+mkdir -p "bad/runs/$id"
+echo '{"state": "running", "attempts": 4, "stuck": 4, "step": 0}' >"bad/runs/$id/state.json"
+expect 70 1 'the job ended 5 times at this step without a word' sweep run bad.yaml --out bad --only "$id"
+
+# A directory that cannot be used is told, and the others are trained; time that is up is not begun.
+mkdir -p odd/runs
+id=$("$rebasis" sweep plan s.yaml --dry-run | tail -n 1 | cut -d' ' -f1)
+echo >"odd/runs/$id"
+expect 73 2 '12 runs: 11 done' sweep run s.yaml --out odd
+expect 75 2 '12 of 12 runs are not done' sweep run s.yaml --out late --deadline 1s
+
 # Mistakes.
 expect 64 0 'no run of this ID' sweep run s.yaml --only 0123
 expect 64 2 'this job has 2 ranks' sweep run s.yaml --out x --ranks-per-run 3
