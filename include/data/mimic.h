@@ -28,7 +28,7 @@ typedef enum MimicSplit { MIMIC_BY_ADMISSION, MIMIC_BY_PATIENT } MimicSplit;
 /// All strings borrowed. Start from MIMIC_DEFAULTS.
 typedef struct MimicOptions {
   const char *mimic;       // folder with hosp/NAME.csv.gz; also hosp/NAME.csv, NAME.csv.gz, NAME.csv
-  const char *labevents;   // another file for that table; "none": no labs; NULL: the folder's
+  const char *labevents;   // another file for that table; "none": no labs; NULL: the folder's, or, with a warning, none
   const char *notes;       // discharge.csv.gz of MIMIC-IV-Note; NULL: no notes
   int note_words;          // buckets of the notes' vocabulary
   MimicSplit split;        // by admission, as published: a patient may be in several splits; by patient: in one

@@ -288,7 +288,7 @@ static Status mimic_parse(int argc, const char **argv, void **result, bool *done
   const struct poptOption table[] = {
       {"mimic", 0, POPT_ARG_STRING, &state->mimic, 0, "directory of MIMIC-IV: hosp/admissions.csv.gz and so on", "DIR"},
       {"labevents", 0, POPT_ARG_STRING, &state->labevents, 0,
-       "another table of laboratory events than the directory's; none: do without", "FILE"},
+       "another table of laboratory events than hosp/labevents.csv.gz; none: do without", "FILE"},
       {"notes", 0, POPT_ARG_STRING, &state->notes, 0, "discharge.csv.gz of MIMIC-IV-Note; without it, no notes",
        "FILE"},
       {"note-words", 0, POPT_ARG_INT, &options->note_words, 0, "buckets that words of notes are hashed into (4096)",

@@ -30,11 +30,20 @@ static Status options_check(const MimicOptions *options) {
   return STATUS_OK;
 }
 
+/// Whether there is a table of laboratory events. One that is not there is no error: it is large, and often not fetched.
+static bool has_labs(const MimicOptions *options) {
+  char *path;
+  if (options->labevents)
+    return strcmp(options->labevents, "none") != 0;
+  bool found = !sheet_find(&path, options->mimic, "labevents").code;
+  free(path);
+  return found;
+}
+
 /// Every table is looked for before the first is read, which may take minutes.
-static Status tables_check(const MimicOptions *options) {
+static Status tables_check(const MimicOptions *options, bool labs) {
   static const char *const names[] = {"patients",       "admissions",    "diagnoses_icd",
                                       "procedures_icd", "prescriptions", "d_labitems"};
-  bool labs = !options->labevents || strcmp(options->labevents, "none") != 0;
   const char *given[] = {labs ? options->labevents : NULL, options->notes};
   char *path;
   for (int i = 0; i < 5 + labs; i++) {
@@ -44,13 +53,10 @@ static Status tables_check(const MimicOptions *options) {
   for (int i = 0; i < 2; i++)
     if (given[i] && access(given[i], R_OK))
       return status_error(EXIT_NO_INPUT, "%s: %s", given[i], strerror(errno));
-  if (options->labevents)
-    return STATUS_OK;
-  Status status = sheet_find(&path, options->mimic, "labevents");
-  free(path);
-  return status.code
-             ? status_error(status.code, "%s; also --labevents FILE, or --labevents none to do without", status.text)
-             : STATUS_OK;
+  if (!labs && !options->labevents)
+    log_warning("%s: holds no table labevents, so there will be no labs; --labevents FILE names one elsewhere",
+                options->mimic);
+  return STATUS_OK;
 }
 
 /// Patients with admissions both among the trained and among the tested.
@@ -105,12 +111,13 @@ static Status mimic_read(Mimic *mimic, const MimicOptions *options) {
   Cohort *cohort = &mimic->cohort;
   Dataset *dataset = &mimic->dataset;
   TRY(options_check(options));
-  TRY(tables_check(options));
+  bool labs = has_labs(options);
+  TRY(tables_check(options, labs));
   TRY(cohort_read(cohort, options));
   TRY(cohort_fill(cohort, dataset, options));
   TRY(mimic_codes(mimic->sets, cohort, dataset, options));
   TRY(cohort_demographics(cohort, dataset, &mimic->demographics));
-  if (!options->labevents || strcmp(options->labevents, "none"))
+  if (labs)
     TRY(mimic_labs(cohort, dataset, options, &mimic->labs));
   if (options->notes)
     TRY(mimic_notes(cohort, dataset, options, &mimic->headless));

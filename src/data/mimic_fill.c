@@ -21,21 +21,21 @@ static Status split_patients(Dataset *dataset, int32_t *stratum, const Partition
   int64_t patients = 0;
   TRY(memory_take((void **)&split, (size_t)dataset->samples, 1, "the split of patients"));
   for (int64_t n = 0; n < dataset->samples; n++) {
-    if (n == 0 || strcmp(dataset->ids[n], dataset->ids[n - 1]))
+    if (n == 0 || strcmp(dataset->ids[n], dataset->ids[n - 1]) != 0)
       stratum[patients++] = 0;
     for (int t = 0; t < 2; t++)
       stratum[patients - 1] |= (dataset->task[t].labels[n] == 1) << t;
   }
   partition_split(split, stratum, patients, rule);
   for (int64_t n = 0, patient = -1; n < dataset->samples; n++) {
-    patient += n == 0 || strcmp(dataset->ids[n], dataset->ids[n - 1]);
+    patient += n == 0 || strcmp(dataset->ids[n], dataset->ids[n - 1]) != 0;
     dataset->split[n] = split[patient];
   }
   free(split);
   return STATUS_OK;
 }
 
-Status cohort_fill(Cohort *cohort, Dataset *dataset, const MimicOptions *options) {
+Status cohort_fill(const Cohort *cohort, Dataset *dataset, const MimicOptions *options) {
   PartitionRule rule = {.seed = options->seed, .validation = options->validation, .test = options->test};
   int32_t *stratum;
   TRY(partition_check(&rule));
@@ -117,7 +117,7 @@ static Status fill_demographics(const Cohort *cohort, Dataset *dataset, Words *c
   return STATUS_OK;
 }
 
-Status cohort_demographics(Cohort *cohort, Dataset *dataset, Words *columns) {
+Status cohort_demographics(const Cohort *cohort, Dataset *dataset, Words *columns) {
   int32_t *place[CATEGORIES] = {0};
   Status status = fill_demographics(cohort, dataset, columns, place);
   for (int k = 0; k < CATEGORIES; k++)

@@ -23,8 +23,8 @@ typedef struct Admission {
   int64_t row;                  // of the data set; -1: excluded
   int64_t line;                 // in the table
   int patient, age, race, type;
-  bool died; // in hospital
-  int8_t mortality, readmission;
+  bool died;                  // in hospital
+  int mortality, readmission; // labels
 } Admission;
 
 typedef enum Category { CATEGORY_GENDER, CATEGORY_RACE, CATEGORY_TYPE, CATEGORIES } Category;
@@ -46,9 +46,10 @@ void cohort_free(Cohort *cohort);
 const Admission *cohort_admission(const Cohort *cohort, int64_t id);
 /// The last begun of the patient's stays that include `time`; NULL: none.
 const Admission *cohort_stay(const Cohort *cohort, int64_t subject, int64_t time);
-/// Labels, ids and split of the data set; demographics, whose column names are added to `columns`.
-Status cohort_fill(Cohort *cohort, Dataset *dataset, const MimicOptions *options);
-Status cohort_demographics(Cohort *cohort, Dataset *dataset, Words *columns);
+/// Makes the data set: its labels, ids and split. EXIT_CONFIG: the shares.
+Status cohort_fill(const Cohort *cohort, Dataset *dataset, const MimicOptions *options);
+/// Adds the modality `demographics` with its column names.
+Status cohort_demographics(const Cohort *cohort, Dataset *dataset, Words *columns);
 
 /// Opens the table `name`, or the file `path` for it if not NULL. Close with table_done.
 Status cohort_table(Sheet *sheet, const MimicOptions *options, const char *name, const char *path,

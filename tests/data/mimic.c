@@ -372,9 +372,12 @@ static void check_mistakes(void) {
   refuse("d_labitems.csv", "itemid,label\n50,pH\n50,pH\n", EXIT_DATA, "itemid 50 is there twice");
   refuse("labevents.csv", "subject_id,charttime,itemid,valuenum\n1,2150-01-02,50,7.x\n", EXIT_DATA,
          "labevents.csv:2:17: \"7.x\" is no finite");
-  unlink(place("labevents.csv"));
+  unlink(place("d_labitems.csv"));
   MimicOptions options = options_here();
+  CHECK(mimic_write(&options, place("bad.h5")).code == EXIT_NO_INPUT, "no d_labitems");
+  options.labevents = "/no/such/file.csv";
   CHECK(mimic_write(&options, place("bad.h5")).code == EXIT_NO_INPUT, "no labevents");
+  options.labevents = NULL;
   options.note_words = 0;
   CHECK(mimic_write(&options, place("bad.h5")).code == EXIT_USAGE, "no buckets");
 }
@@ -388,7 +391,7 @@ int main(void) {
   check_splits();
   check_mistakes();
   static const char *const names[] = {"patients.csv",       "admissions.csv",    "diagnoses_icd.csv",
-                                      "procedures_icd.csv", "prescriptions.csv", "d_labitems.csv",
+                                      "procedures_icd.csv", "prescriptions.csv", "labevents.csv",
                                       "notes.csv",          "times.csv",         "out.h5"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     unlink(place(names[i]));
