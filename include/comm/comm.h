@@ -37,7 +37,7 @@ void comm_share(const Comm *comm, void *bytes, size_t size, int root);
 void comm_part(Comm *team, const Comm *comm, int size);
 void comm_part_close(Comm *team);
 
-/// Collective. Returns when all ranks have come. Who waits sleeps in between, and shows the watchdog that it lives: the others may take hours.
+/// Collective. Returns when all ranks have come. Who waits sleeps in between, and counts as alive while the others move (watchdog_wait): they may take hours.
 void comm_meet(const Comm *comm);
 
 /// Collective. Adds arrays of which all but one rank's entries are 0, so that no rounding happens.

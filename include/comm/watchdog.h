@@ -16,6 +16,11 @@ void watchdog_start(const Comm *comm, double seconds);
 /// without a watchdog. All ranks are to go through the same phases: who has gone through the fewest is behind. `phase` is cut to 47 characters; a negative step leaves the step as it was.
 void watchdog_phase(const char *phase, int64_t step);
 
+/// For a rank that has nothing to do but wait, called again and again: a sign of life as long as a rank of its node that is at work moves, or
+/// all of them wait. Returns whether it was one. watchdog_go_on: the waiting is over.
+bool watchdog_wait(void);
+void watchdog_go_on(void);
+
 /// Collective.
 void watchdog_stop(void);
 

@@ -182,11 +182,9 @@ void comm_meet(const Comm *comm) {
   struct timespec moment = {.tv_nsec = 2000000};
   int come = 0;
   MPI_Ibarrier(comm->world, &request);
-  for (;;) {
-    MPI_Test(&request, &come, MPI_STATUS_IGNORE);
-    if (come)
-      return;
-    watchdog_phase("wait for the other ranks", -1);
+  while (MPI_Test(&request, &come, MPI_STATUS_IGNORE) == MPI_SUCCESS && !come) {
+    watchdog_wait();
     nanosleep(&moment, NULL);
   }
+  watchdog_go_on();
 }

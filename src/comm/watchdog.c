@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ typedef struct Beacon {
   _Atomic uint64_t moves;   // signs of life
   _Atomic uint64_t changes; // phases and steps gone through
   _Atomic int64_t step;
+  _Atomic bool waits;   // has nothing to do but wait for others
   _Atomic double since; // seconds of the clock that all processes of a node share
   _Atomic double awake; // when the thread itself last looked
   char phase[48];       // may be read half-written: it is only shown
@@ -191,6 +193,30 @@ void watchdog_phase(const char *phase, int64_t step) {
   atomic_store_explicit(&watch.mine->step, step, memory_order_relaxed);
   atomic_store_explicit(&watch.mine->since, clock_seconds(), memory_order_relaxed);
   atomic_fetch_add_explicit(&watch.mine->moves, 1, memory_order_relaxed);
+}
+
+bool watchdog_wait(void) {
+  static _Thread_local uint64_t seen;
+  uint64_t moves = 0;
+  int at_work = 0;
+  if (!watch.mine)
+    return true;
+  atomic_store(&watch.mine->waits, true);
+  for (int n = 0; n < watch.neighbours; n++)
+    if (!atomic_load(&watch.first[n].waits)) {
+      moves += watch.first[n].moves;
+      at_work++;
+    }
+  bool live = !at_work || moves != seen;
+  seen = moves;
+  if (live)
+    watchdog_phase("wait for the other ranks", -1);
+  return live;
+}
+
+void watchdog_go_on(void) {
+  if (watch.mine)
+    atomic_store(&watch.mine->waits, false);
 }
 
 void watchdog_stop(void) {

@@ -75,6 +75,16 @@ wait "$job" || true
 ended 75 2
 if running one; then fail "a run still counts as running"; fi
 
+# A rank that stands still ends the job, although the others only wait for it.
+launch 2 sweep run s.yaml --out still --watchdog 3
+until_true 60 running still
+still=$(rank_pid 1)
+kill -STOP "$still"
+wait "$job" || true
+kill -9 "$still" 2>/dev/null || true
+[[ $(<codes/code.0) == 75 ]] || fail "beside a rank that stands still rank 0 ended with $(<codes/code.0)"
+grep -q 'nothing moves: .*rank 1 is furthest behind' err || fail "who stands still is not named"
+
 # Eight jobs at once: nothing is trained twice, and all end well.
 pids=()
 for ((k = 0; k < 8; k++)); do
