@@ -91,6 +91,7 @@ Status measure_rank(AnalyzeContext *context, json_t *result);
 Status measure_similarity(AnalyzeContext *context, json_t *result);
 Status measure_agop(AnalyzeContext *context, json_t *result);
 Status measure_polysemanticity(AnalyzeContext *context, json_t *result);
+Status measure_classifier(AnalyzeContext *context, json_t *result);
 Status measure_collision(AnalyzeContext *context, json_t *result);
 Status measure_probe(AnalyzeContext *context, json_t *result);
 Status measure_subspaces(AnalyzeContext *context, json_t *result);

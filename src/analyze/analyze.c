@@ -20,6 +20,8 @@ const Measure analyze_measures[] = {
      measure_similarity},
     {"agop", "average gradient outer product of the fusion's layers, and its alignment with W'W", measure_agop},
     {"polysemanticity", "capacity per modality, and how neurons and subspaces mix modalities", measure_polysemanticity},
+    {"classifier", "a network that tells unimodal models by their weights, asked about the fusion's neurons (Table 9)",
+     measure_classifier},
     {"collision", "Lemma 1's bound on cross-modal pairs of features, drawn pairs, and this model's neurons",
      measure_collision},
     {"probe", "linear probes of each representation, fitted on training samples", measure_probe},

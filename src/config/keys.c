@@ -27,9 +27,9 @@ static const char *const schedules[] = {"constant", "step", "cosine", "exponenti
 static const char *const metrics[] = {"none", "validation.accuracy", "validation.loss", "validation.auroc", NULL};
 static const char *const class_weights[] = {"none", "balanced", NULL};
 static const char *const windows[] = {"auto", "on", "off", NULL};
-static const char *const measures[] = {"rank",      "similarity", "agop",      "polysemanticity",
-                                       "collision", "probe",      "subspaces", "substitutability",
-                                       "vif",       NULL};
+static const char *const measures[] = {"rank",      "similarity", "agop",      "polysemanticity",  "classifier",
+                                       "collision", "probe",      "subspaces", "substitutability", "vif",
+                                       NULL};
 
 // clang-format off
 const Key key_table[] = {

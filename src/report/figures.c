@@ -23,6 +23,8 @@ static const struct {
      "AGOP, the average gradient outer product of a layer: in which directions of its input the logits are sensitive."},
     {"polysemanticity", "Polysemanticity",
      "How far the fusion's first layer shares its dimensions between inputs, and between modalities."},
+    {"classifier", "Modalities of neurons",
+     "Which modality a neuron of the fusion looks like, to a network that knows unimodal models (Table 9)."},
     {"collision", "Collisions", "How often a neuron that carries two features mixes two modalities (Lemma 1)."},
     {"probe", "Linear probes", "What a linear classifier reads off each representation."},
     {"subspaces", "Subspaces", "Whether more polysemantic subspaces lie nearer to AGOP (Theorem 2)."},
