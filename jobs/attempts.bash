@@ -67,6 +67,10 @@ attempt() {
   local dir=$1 code=75 after last=
   shift
   mkdir -p "$dir" || exit 73
+  # Slurm 22.05 cannot start a step with PMIx on a node where one of the same number was cut off by the node's death: use another number.
+  if [[ ${launch[0]:-} == srun ]]; then
+    for ((k = 0; k < ${SLURM_RESTART_COUNT:-0}; k++)); do srun --ntasks=1 --nodes=1 --mpi=none true || true; done
+  fi
   if [[ $warned == no ]]; then # else it is not worth beginning
     "$@" &
     child=$!
@@ -107,7 +111,7 @@ decide() {
     say "Slurm ends this job: cancelled, or to be queued again by Slurm itself"
     exit 75
   fi
-  say "saved: back into the queue"
+  say "back into the queue"
   scontrol requeue "$job" || true
   exit 75
 }

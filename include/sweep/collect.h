@@ -20,7 +20,8 @@ typedef struct CollectOptions {
 } CollectOptions;
 Status sweep_collect(const Space *space, const char *dir, const CollectOptions *options);
 
-/// Prints how many runs are in which state, how far those that run are, what failed and why, and when all will be done at the present pace.
+/// Prints how many runs are in which state, how far those that run are, what failed and why, and when all will be done at the present pace; for
+/// what was submitted to Slurm also what the queue says (one call of squeue), and where it disagrees with the run directories.
 Status sweep_status(const Space *space, const char *dir, bool list, bool json);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "sweep/collect.h"
 #include "sweep/plan.h"
+#include "sweep/view.h"
 
 #include <dirent.h>
 #include <jansson.h>
@@ -17,6 +18,7 @@ typedef struct Standing {
   double spent, left; // core-seconds
   double wait;        // seconds until all is done; NaN when nothing is at work
   int strangers;      // directories in runs/ that are of no run
+  SlurmView slurm;
 } Standing;
 
 static double share_left(const RunState *state) {
@@ -86,6 +88,7 @@ static Status look(Standing *standing, const Space *space, const char *dir) {
   }
   free(config);
   standing->strangers = count_strangers(space, dir);
+  slurm_view(&standing->slurm, space, dir, standing->state);
   Status status = sweep_plan(&plan, space);
   if (!status.code)
     predict(standing, space, &plan);
@@ -94,6 +97,18 @@ static Status look(Standing *standing, const Space *space, const char *dir) {
 }
 
 static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+static json_t *slurm_json(const SlurmView *view) {
+  json_t *lines = json_array();
+  for (int k = 0; k < view->lines; k++)
+    json_array_append_new(lines, json_string(view->line[k]));
+  if (!view->asked || view->failure.code) {
+    json_decref(lines);
+    return json_null();
+  }
+  return json_pack("{s:i, s:i, s:s, s:i, s:o}", "running", view->running, "pending", view->pending, "reason",
+                   view->reason, "unqueued", view->unqueued, "disagreements", lines);
+}
 
 static void print_json(const Standing *standing, const Space *space, const char *dir) {
   json_t *runs = json_array(), *states = json_object();
@@ -117,6 +132,7 @@ static void print_json(const Standing *standing, const Space *space, const char 
                 space->runs, "strangers", standing->strangers, "states", states, "core_seconds", standing->spent,
                 "core_seconds_left", number(standing->left), "seconds_left", number(standing->wait), "run", runs);
   REQUIRE(root, "the status cannot be made");
+  json_object_set_new(root, "slurm", slurm_json(&standing->slurm));
   json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
   printf("\n");
   json_decref(root);
@@ -144,6 +160,21 @@ static void print_run(const Space *space, int run, const RunState *state) {
            (long long)state->step, state->attempts, state->final ? "" : ", to be tried again");
 }
 
+static void print_slurm(const SlurmView *view, const char *dir) {
+  if (!view->asked)
+    return;
+  if (view->failure.code) {
+    printf("Slurm does not answer: %s\n", view->failure.text);
+    return;
+  }
+  printf("Slurm: %d elements running, %d pending%s%s%s\n", view->running, view->pending, view->pending ? " (" : "",
+         view->pending ? view->reason : "", view->pending ? ")" : "");
+  if (view->unqueued)
+    printf("%d runs are neither done nor in the queue: rebasis sweep submit %s\n", view->unqueued, dir);
+  for (int k = 0; k < view->lines; k++)
+    printf("! %s\n", view->line[k]);
+}
+
 static void print_standing(const Standing *standing, const Space *space, const char *dir, bool list) {
   enum { WIDTH = 40 };
   char bar[WIDTH + 1];
@@ -163,6 +194,7 @@ static void print_standing(const Standing *standing, const Space *space, const c
   else if (standing->left > 0)
     printf("; nothing is at work now");
   printf("\n");
+  print_slurm(&standing->slurm, dir);
   if (standing->strangers)
     printf("%d directories in %s/runs are of no run of this sweep: of another sweep file, or of another version\n",
            standing->strangers, dir);
@@ -185,5 +217,6 @@ Status sweep_status(const Space *space, const char *dir, bool list, bool json) {
   else if (!status.code)
     print_standing(&standing, space, dir, list);
   free(standing.state);
+  slurm_view_free(&standing.slurm);
   return status;
 }

@@ -224,7 +224,7 @@ static Status write_files(Submission *submission) {
   ScriptFill fill = submission->fill;
   fill.elements = elements;
   fill.log = log;
-  text_print(log, sizeof log, "%s/log/%%a.out", submission->folder);
+  text_print(log, sizeof log, "%s/log/%%A_%%a.out", submission->folder);
   TRY(write_file(submission->folder, "sweep.sbatch", script_fill("sweep.sbatch", &fill)));
   text_print(log, sizeof log, "%s/log/collect-%%j.out", submission->folder);
   fill.runs = false;

@@ -54,6 +54,9 @@ mapfile -t arrays < <(awk '{ print $1 }' sweeps/s/jobs/002/submitted)
 [[ $(cat sweeps/s/jobs/002/submitted) == "${arrays[0]} 0 2"$'\n'"${arrays[1]} 3 3" ]] || fail "arrays: $(<sweeps/s/jobs/002/submitted)"
 submit '0 of 8 runs submitted' --runs-per-element 2
 
+# Both sides are shown.
+expect 0 0 '^Slurm: [0-9] elements running, [0-9] pending' sweep status sweep.yaml
+
 # One element is warned, the node of another dies, and the controller is away for a while.
 until_true 60 begun 2
 scancel --batch --signal=USR1 "${arrays[0]}_0"
@@ -72,6 +75,7 @@ fi
 until_true 150 queue_is_empty
 
 expect 0 0 '8 of 8 done' sweep status sweep.yaml
+grep -q '^Slurm: 0 elements running, 0 pending' out || fail "the queue is not described: $(<out)"
 for run in whole/runs/*; do same_run "sweeps/s/runs/${run##*/}" "$run"; done
 [[ -s sweeps/s/results.csv && -s sweeps/s/report.html ]] || fail "nothing was collected: $(cat sweeps/s/jobs/002/log/collect*)"
 submit '0 of 8 runs submitted'
