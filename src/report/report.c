@@ -9,6 +9,7 @@
 #include "report/sweep_measures.h"
 #include "report/sweep_page.h"
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,14 +124,46 @@ static Status report_sweep(const char *dir) {
   return status;
 }
 
+enum { RUNS_READ = 1000 }; // a larger sweep has its scores in summary.json alone
+
+static int count_runs(const char *dir) {
+  char *path = text_format("%s/runs", dir);
+  DIR *folder = opendir(path);
+  int count = 0;
+  for (const struct dirent *entry; folder && (entry = readdir(folder));)
+    count += entry->d_name[0] != '.';
+  if (folder)
+    closedir(folder);
+  free(path);
+  return count;
+}
+
+// Courses of training and measurements, which stand in the runs themselves.
+static void add_runs(Page *page, Page *measures, const char *dir) {
+  Sweep sweep = {0};
+  int runs = count_runs(dir);
+  if (runs > RUNS_READ)
+    page_add(page, "<p>%d runs are too many to draw their training and measurements here.</p>\n", runs);
+  else if (!sweep_read(&sweep, dir)
+                .code) { // collected runs may have been moved away: then there is nothing more to draw
+    sweep_courses(page, &sweep);
+    sweep_measures(page, measures, &sweep, dir);
+  }
+  sweep_free(&sweep);
+}
+
 /// A sweep that was collected.
 static Status report_summary(const char *dir) {
-  Page page = {0};
+  Page page = {0}, measures = {0};
   head(&page, dir);
   Status status = summary_page(&page, dir);
+  add_runs(&page, &measures, dir);
   page_add(&page, "<p class=\"lead\">Drawn by rebasis %s.</p></body></html>\n", REBASIS_VERSION);
   if (!status.code)
     status = page_write(&page, dir, "report.html");
+  if (!status.code && measures.length)
+    status = page_write(&measures, dir, "report-measures.csv");
+  page_free(&measures);
   page_free(&page);
   return status;
 }
