@@ -55,6 +55,7 @@ refused 78 2 'set:1.*did you mean' "${train[@]}" --set data.bacth=3
 refused 78 2 'imag.*did you mean .?image' "${train[@]}" --set 'modalities={imag: {}}'
 refused 78 0 'did you mean.*class' "${train[@]}" --set data.task=clas
 refused 78 0 'modalities.image' "${train[@]}" --set modalities.image.encoder.type=lenet
+refused 78 2 'noise.shift: image is no picture' "${train[@]}" --set 'noise.shift={image: 2}'
 refused 78 3 'use 2 or 4 ranks' "${train[@]}" --set grid.modality_groups=2
 
 # Data files: missing, of the wrong sort, damaged.

@@ -65,6 +65,11 @@ static const Case cases[] = {
     {GOOD, "analysis.measure=[rank, rank]", {"--set:1: analysis.measure has the text \"rank\" twice; keep one"}},
     {GOOD, "missingness.evaluate=[0, 0.0]", {"--set:1: missingness.evaluate has the number 0.0 twice"}},
     {GOOD, "run.name='a/../b'", {"--set:1: run.name is \"a/../b\"; letters, digits"}},
+    {GOOD "method: {type: ebr, modalities: [image]}\nmissingness: {fill: substitute}\n",
+     NULL,
+     {"f.yaml:5:21: missingness.fill substitute needs a latent of every modality; leave method.modalities out"}},
+    {GOOD, "method.modalities=[video]", {"--set:1: method.modalities"}},
+    {GOOD, "noise.shift=-1", {"--set:1: noise.shift"}},
     // modalities that are not there
     {GOOD,
      "fusion.strength={imag: 1}",
