@@ -129,8 +129,10 @@ static Status add_representations(const RankWork *work) {
     const View *view = &context->view[k];
     bool entry = !strncmp(view->name, "representation/", strlen("representation/"));
     const View *same = view->modality < 0 ? NULL : context_modality_view(context, "representation", view->modality);
-    bool latent = view->modality >= 0 && !entry && same && same->value != view->value; // of EBR
-    if (entry || latent)
+    // What is exchanged is another thing than what enters the fusion (EBR's latents), or nothing enters one (phases of distillation).
+    bool other = view->modality >= 0 && !entry && (!same || same->value != view->value) &&
+                 !network_stages(context)->encoder[view->modality].idle;
+    if (entry || other)
       TRY(add_view(work, view, view->modality));
   }
   return STATUS_OK;
