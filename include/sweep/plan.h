@@ -16,7 +16,7 @@ typedef struct SweepPlan {
 Status sweep_plan(SweepPlan *plan, const Space *space);
 void sweep_plan_free(SweepPlan *plan);
 
-/// Predicted seconds[runs] of the runs that are wanted (NULL: all) on `ranks` ranks; INFINITY where the grid of a run cannot have so many, NaN where
+/// Predicted seconds[runs] of the runs that are wanted (NULL: all) on `ranks` ranks; INFINITY where a run cannot have so many, NaN where
 /// its data cannot be read. `config` is scratch.
 void sweep_predict(double *seconds, const Space *space, const bool *wanted, int ranks, Config *config);
 

@@ -148,7 +148,7 @@ static Status train_locked(Job *job, int run, const char *dir) {
       end_state(&state, &status, dir, seconds);
       go = state.kind == RUN_FAILED && !state.final;
       if (state.kind == RUN_DONE)
-        job->done++, job->trained += seconds;
+        job->done++, job->trained += seconds * job->team.ranks;
       if (!go || attempt)
         atomic_fetch_add(&job->board->ended, 1), say(job, run, &state, seconds);
     }

@@ -36,7 +36,7 @@ typedef struct Job {
   int *passed, passed_on, looked_again; // owned [runs]: runs that another job held, tried once more at the end
   Status trouble;          // why a run directory could not be locked or written, to begin with
   bool stopped;            // a run of this team was interrupted: nothing more is begun
-  double done, trained;    // runs that ended well, and their seconds of training
+  double done, trained;    // runs that ended well, and their core-seconds
   double busy, wall, idle; // seconds in runs, in all, and the share without one
 } Job;
 

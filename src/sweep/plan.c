@@ -73,7 +73,7 @@ void sweep_predict(double *seconds, const Space *space, const bool *wanted, int 
     if ((wanted && !wanted[i]) || space_config(config, space, i, NULL).code)
       continue;
     const Known *known = look_up(&memo, config, ranks);
-    if (known->status.code == EXIT_CONFIG && ranks > 1)
+    if (known->status.code == EXIT_CONFIG)
       seconds[i] = INFINITY;
     else if (!known->status.code)
       seconds[i] = known->run.seconds;

@@ -69,36 +69,42 @@ static Status open_all_data(Job *job, Config *config) {
 
 // --- teams
 
-static Status choose_team(Job *job, Config *config) {
-  enum { SIZES_MOST = 8 };
-  const Space *space = job->space;
-  int size[SIZES_MOST], sizes = 0, runs = space->runs, at = 0, node, nodes;
-  double *seconds[SIZES_MOST];
+/// Predicted seconds of the wanted runs on `ranks` ranks, one behind another; false when some run cannot have a team of this size.
+static bool predict_wanted(double *seconds, Job *job, int ranks) {
+  bool possible = true;
+  int at = 0;
+  sweep_predict(seconds, job->space, job->wanted, ranks, job->config);
+  for (int i = 0; i < job->space->runs; i++)
+    if (job->wanted[i]) {
+      possible &= !isinf(seconds[i]);
+      seconds[at++] = isnan(seconds[i]) ? 0 : seconds[i];
+    }
+  return possible;
+}
+
+/// With many runs for each rank nothing is gained by larger teams, which would have to talk.
+static Status choose_team(Job *job, int nodes) {
+  enum { SIZES_MOST = 8, MANY = 8 };
+  int size[SIZES_MOST], sizes = 0, runs = job->space->runs;
+  double *seconds;
   const double *given[SIZES_MOST];
-  job->team_size = job->options->team;
-  node_place(&node, &nodes, job->comm, true);
-  for (int ranks = 1; ranks <= job->comm->ranks && sizes < SIZES_MOST; ranks *= 2)
-    if (!job->options->team || ranks == 1)
-      size[sizes++] = ranks;
-  for (int k = 0; k < sizes; k++) {
-    TRY(memory_take((void **)&seconds[k], (size_t)runs, sizeof *seconds[k], "predictions"));
-    given[k] = seconds[k];
-    sweep_predict(seconds[k], space, job->wanted, size[k], config);
+  TRY(memory_take((void **)&seconds, SIZES_MOST * (size_t)runs, sizeof *seconds, "predictions"));
+  for (int ranks = 1; ranks <= job->comm->ranks && sizes < SIZES_MOST && !job->options->team; ranks *= 2) {
+    double *here = seconds + (size_t)sizes * (size_t)runs;
+    bool possible = predict_wanted(here, job, ranks);
+    given[sizes] = here;
+    size[sizes++] = ranks;
+    if (possible && job->chosen >= MANY * job->comm->ranks)
+      break;
   }
-  for (int i = 0; i < runs; i++) // what is not wanted stands behind, and is passed on
-    job->seconds[i] = job->wanted[i] ? seconds[0][i] : -1;
-  for (int k = 0; k < sizes; k++) {
-    at = 0;
-    for (int i = 0; i < runs; i++)
-      if (job->wanted[i])
-        seconds[k][at++] = seconds[k][i];
-  }
-  if (!job->team_size)
-    job->team_size = queue_team(size, sizes, given, at, job->comm->ranks, nodes);
-  for (int k = 0; k < sizes; k++)
-    free(seconds[k]);
+  job->team_size =
+      job->options->team ? job->options->team : queue_team(size, sizes, given, job->chosen, job->comm->ranks, nodes);
+  free(seconds);
   if (job->team_size > job->comm->ranks)
     return status_error(EXIT_USAGE, "--ranks-per-run %d: this job has %d ranks", job->team_size, job->comm->ranks);
+  sweep_predict(job->seconds, job->space, job->wanted, job->team_size, job->config);
+  for (int i = 0; i < runs; i++) // what is not wanted stands behind, and is passed on
+    job->seconds[i] = job->wanted[i] ? job->seconds[i] : -1;
   queue_order(job->order, job->seconds, runs);
   return STATUS_OK;
 }
@@ -197,7 +203,7 @@ static void print_summary(const Job *job, const SweepCount *count, const double 
                              count->kind[RUN_INTERRUPTED] + count->retry, "missing", count->kind[RUN_MISSING], "failed",
                              count->kind[RUN_FAILED], "done_here", (json_int_t)done, "ranks", job->comm->ranks,
                              "ranks_per_run", job->team_size, "seconds", job->wall, "core_seconds", core,
-                             "training_seconds", sum[1], "idle_share", sum[2] / ranks);
+                             "run_core_seconds", sum[1], "idle_share", sum[2] / ranks);
     json_dumpf(root, stdout, JSON_INDENT(1));
     printf("\n");
     json_decref(root);
@@ -209,7 +215,7 @@ static void print_summary(const Job *job, const SweepCount *count, const double 
       count->kind[RUN_RUNNING], count->kind[RUN_MISSING]);
   printf("%.1f s on %.0f ranks, %d ranks a run", job->wall, ranks, job->team_size);
   if (done > 0)
-    printf("; %.3g core-seconds a run, of which training took %.3g; ranks idle %.1f %%", core / done, sum[1] / done,
+    printf("; %.3g core-seconds a run, of which %.3g in runs; ranks idle %.1f %%", core / done, sum[1] / done,
            100 * sum[2] / ranks);
   printf("\n%s\n", job->options->dir);
 }
@@ -282,7 +288,8 @@ static Status run_job(Job *job) {
   TRY(comm_agree(comm, take(job)));
   TRY(comm_agree(comm, comm_is_root(comm) ? sweep_directory_make(job->space, job->options->dir) : STATUS_OK));
   TRY(open_all_data(job, job->config));
-  TRY(comm_agree(comm, choose_team(job, job->config)));
+  node_place(&job->node, &job->nodes, comm, true);
+  TRY(comm_agree(comm, choose_team(job, job->nodes)));
   TRY(open_board(job));
   space_warn(job->space);
   log_info("%s: %d runs on %d ranks, %d ranks a run", job->options->dir, job->chosen, comm->ranks, job->team_size);
