@@ -334,7 +334,7 @@ Status measure_agop(AnalyzeContext *context, json_t *result) {
   json_object_set_new(result, "layers", json_object());
   json_object_set_new(result, "alignment", figures.alignments);
   figures.alignment =
-      figure_add(result, "bars", "Alignment of weights and gradients", "cosine of two matrices as vectors", NULL,
+      figure_add(result, "bars", "Alignment of weights and gradients", "cosine of two matrices", NULL,
                  "W'W of each linear layer of the fusion stage against AGOP, the mean outer product of the logits' "
                  "gradients at the "
                  "layer's input, and against its square root. Whiskers: 95 % (jackknife over slices of the samples).");

@@ -88,11 +88,11 @@ static void add_capacity(const Layer *layer, json_t *result) {
   const Config *config = &layer->context->session->config;
   json_t *spent = json_object(), *mean = json_object(), *foreign = json_object(), *all = json_array();
   json_t *figure = figure_add(
-      result, "bars", "Capacity by modality", "mean capacity of an input, 0 to 1", NULL,
+      result, "bars", "Capacity by modality", "mean capacity, 0 to 1", NULL,
       "1: the fusion's first layer represents the input on its own; less: it shares dimensions with others. n: inputs. "
       "Whiskers: 95 % (Student) over inputs.");
   json_t *mixing = figure_add(
-      result, "bars", "Entanglement with other modalities", "part of an input's overlap that is foreign", NULL,
+      result, "bars", "Entanglement with other modalities", "foreign part of the overlap", NULL,
       "Of the squared products of an input's weight vector with all, the part with inputs of other modalities. "
       "n: inputs. Whiskers: 95 % (Student) over inputs.");
   figure_axis(figure, 0, 1);
@@ -155,7 +155,9 @@ static void add_entropies(Layer *layer, json_t *result) {
                               "the leading eigenvectors of W'W. "
                               "0: one modality only. n: neurons or eigenvectors. Whiskers: 95 % (Student) over them.");
   figure_rule(figure, log(layer->m), "all modalities alike: ln m");
-  json_t *crossing = figure_add(result, "bars", "Cross-modal neurons", "share with entropy above ln(2) / 2", NULL,
+  json_t *crossing = figure_add(result, "bars", "Cross-modal neurons", "share above ln(2) / 2", NULL,
+                                "Of neurons (by their weights, by what reaches them) and of eigenvectors, those whose "
+                                "entropy over modalities is above ln(2) / 2. "
                                 "n: neurons or eigenvectors. Whiskers: 95 % (Wilson).");
   figure_axis(crossing, 0, 1);
   double energy[MODALITIES_MOST],

@@ -143,7 +143,7 @@ Status measure_probe(AnalyzeContext *context, json_t *result) {
   figure_axis(figures.accuracy, 0, 1);
   figure_rule(figures.accuracy, 1.0 / classes, "guessing");
   figures.loss = figure_add(
-      result, "bars", "Linear probes: loss", "cross-entropy on the split (nats)", NULL,
+      result, "bars", "Linear probes: loss", "cross-entropy (nats)", NULL,
       "Of a run with one modality only this is the unimodal baseline. Whiskers: 95 % (Student) over samples.");
   json_object_set_new(result, "accuracy", figures.accuracies);
   json_object_set_new(result, "loss", figures.losses);

@@ -156,14 +156,14 @@ static void report(Similarity *similarity, json_t *result) {
       continue;
     Summary summary = pooled_summary(number[0], number[1], number[2], LEVEL);
     if (!figure)
-      figure = figure_add(result, "bars", "Cosine similarity", "mean cosine of two representations of a sample", NULL,
+      figure = figure_add(result, "bars", "Cosine similarity", "mean cosine over samples", NULL,
                           "Where both have one width. Whiskers: 95 % (Student) over samples.");
     char item[200];
     text_print(item, sizeof item, "cosine %s", similarity->pair[k].name);
     figure_result(similarity->context, figure, cosines, item, similarity->pair[k].name,
                   (Estimate){summary.mean, summary.interval, summary.n});
   }
-  figure = figure_add(result, "bars", "Linear CKA", "centred kernel alignment, 0 to 1", NULL,
+  figure = figure_add(result, "bars", "Linear CKA", "linear CKA, 0 to 1", NULL,
                       "Whiskers: 95 % (jackknife over ten groups of samples).");
   figure_axis(figure, 0, 1);
   for (int k = 0; k < similarity->pairs; k++) {

@@ -368,10 +368,10 @@ static void report(Substitutability *work, json_t *result) {
       "Mean over all sets of modalities that are there (n), what is missing being replaced where representations enter "
       "the fusion. Whiskers: one standard deviation over the sets.";
   json_t *ways = json_object(), *accuracy = json_object(), *auroc = json_object();
-  json_t *first = figure_add(result, "bars", "Substitutes for missing modalities",
-                             "accuracy, mean over sets of modalities", NULL, caption);
-  json_t *second = figure_add(result, "bars", "Substitutes for missing modalities: AUROC",
-                              "AUROC, mean over sets of modalities", NULL, caption);
+  json_t *first =
+      figure_add(result, "bars", "Substitutes for missing modalities", "accuracy, mean over sets", NULL, caption);
+  json_t *second =
+      figure_add(result, "bars", "Substitutes for missing modalities: AUROC", "AUROC, mean over sets", NULL, caption);
   figure_axis(first, 0, 1);
   figure_axis(second, 0, 1);
   bool near = true;

@@ -63,7 +63,7 @@ static Status measure_view(AnalyzeContext *context, const View *view, double *nu
 static void report(AnalyzeContext *context, const View *const *view, const double *number, int views, json_t *result) {
   json_t *object = json_object();
   json_t *figure =
-      figure_add(result, "bars", "Multicollinearity", "variance inflation factor (median over features)", NULL,
+      figure_add(result, "bars", "Multicollinearity", "VIF, median over features", NULL,
                  "1: features are uncorrelated. n: features that vary. Whiskers: quartiles over features.");
   json_object_set_new(result, "vif", object);
   for (int k = 0; k < views; k++, number += NUMBERS) {
