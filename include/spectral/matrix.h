@@ -32,7 +32,7 @@ typedef struct Matrix {
   int64_t rows, columns;      // of the whole; 0 is fine
   int here_rows, here_columns;
   int descriptor[9];          // ScaLAPACK's
-  double *value;              // owned, by columns: [here_columns][max(1, here_rows)]
+  double *value;              // owned, by columns: [here_columns][descriptor[8]], of which here_rows count
 } Matrix;
 
 /// Local. The index in the whole of index `at` on process row (or column) `process` of `processes`; and how many of the first n stand there.

@@ -23,15 +23,18 @@ typedef struct Band {
   int size;           // of work
 } Band;
 
+// (pdormqr and pdormlq would apply so few reflectors one by one: they block only what lies behind the first block.)
 // The panel of columns k …, and what stands right of it.
 static int columns_step(Band *band, int k) {
   Matrix *a = band->matrix;
   int m = (int)a->rows - k, left = (int)a->columns - k, width = left < B ? left : B, rest = left - width, info = 0;
   int at = k + 1, next = k + width + 1;
   pdgeqrf_(&m, &width, a->value, &at, &at, a->descriptor, band->tau, band->work, &band->size, &info);
-  if (info == 0 && rest > 0)
-    pdormqr_("L", "T", &m, &rest, &width, a->value, &at, &at, a->descriptor, band->tau, a->value, &at, &next,
-             a->descriptor, band->work, &band->size, &info, 1, 1);
+  if (info == 0 && rest > 0) {
+    pdlarft_("F", "C", &m, &width, a->value, &at, &at, a->descriptor, band->tau, band->work, band->work + B * B, 1, 1);
+    pdlarfb_("L", "T", "F", "C", &m, &rest, &width, a->value, &at, &at, a->descriptor, band->work, a->value, &at, &next,
+             a->descriptor, band->work + B * B, 1, 1, 1, 1);
+  }
   return info;
 }
 
@@ -43,17 +46,20 @@ static int rows_step(Band *band, int k) {
   if (n <= 0)
     return 0;
   pdgelqf_(&height, &n, a->value, &at, &next, a->descriptor, band->tau, band->work, &band->size, &info);
-  if (info == 0 && m > 0)
-    pdormlq_("R", "T", &m, &n, &reflectors, a->value, &at, &next, a->descriptor, band->tau, a->value, &next, &next,
-             a->descriptor, band->work, &band->size, &info, 1, 1);
+  if (info == 0 && m > 0) {
+    pdlarft_("F", "R", &n, &reflectors, a->value, &at, &next, a->descriptor, band->tau, band->work, band->work + B * B,
+             1, 1);
+    pdlarfb_("R", "N", "F", "R", &m, &n, &reflectors, a->value, &at, &next, a->descriptor, band->work, a->value, &next,
+             &next, a->descriptor, band->work + B * B, 1, 1, 1, 1);
+  }
   return info;
 }
 
-// More than any of the four asks for: their manual pages, with one block of slack for where a panel begins.
+// More than any of them asks for by its manual page: a triangle T, and twice B times what stands here, with a block of slack for where a panel begins.
 static Status take_work(Band *band) {
   const Matrix *a = band->matrix;
   int64_t rows = (a->rows / a->grid->rows / B + 3) * B, columns = (a->columns / a->grid->columns / B + 3) * B;
-  int64_t size = 2 * B * (rows + columns + 2 * B);
+  int64_t size = B * B + 2 * B * (rows + columns + 2 * B);
   if (size > INT32_MAX)
     return status_error(EXIT_INTERNAL, "a matrix too large for ScaLAPACK's workspace");
   band->size = (int)size;

@@ -27,12 +27,12 @@ void pdgeqrf_(const int *m, const int *n, double *a, const int *ia, const int *j
 void pdgelqf_(const int *m, const int *n, double *a, const int *ia, const int *ja, const int *desc_a, double *tau, double *work,
               const int *lwork, int *info);
 
-void pdormqr_(const char *side, const char *transposed, const int *m, const int *n, const int *k, const double *a, const int *ia, const int *ja,
-              const int *desc_a, const double *tau, double *c, const int *ic, const int *jc, const int *desc_c, double *work,
-              const int *lwork, int *info, size_t side_length, size_t transposed_length);
-void pdormlq_(const char *side, const char *transposed, const int *m, const int *n, const int *k, const double *a, const int *ia, const int *ja,
-              const int *desc_a, const double *tau, double *c, const int *ic, const int *jc, const int *desc_c, double *work,
-              const int *lwork, int *info, size_t side_length, size_t transposed_length);
+void pdlarft_(const char *direction, const char *stored, const int *n, const int *k, double *v, const int *iv, const int *jv, const int *desc_v,
+              const double *tau, double *t, double *work, size_t direction_length, size_t stored_length);
+void pdlarfb_(const char *side, const char *transposed, const char *direction, const char *stored, const int *m, const int *n, const int *k,
+              const double *v, const int *iv, const int *jv, const int *desc_v, const double *t, double *c, const int *ic, const int *jc,
+              const int *desc_c, double *work, size_t side_length, size_t transposed_length, size_t direction_length,
+              size_t stored_length);
 
 void dgbbrd_(const char *vectors, const int *m, const int *n, const int *ncc, const int *lower, const int *upper, double *ab, const int *ldab,
              double *d, double *e, double *q, const int *ldq, double *pt, const int *ldpt, double *c, const int *ldc, double *work,

@@ -52,6 +52,8 @@ Status matrix_open(Matrix *matrix, const MatrixGrid *grid, int64_t rows, int64_t
   matrix->here_rows = (int)matrix_share(rows, grid->row, grid->rows);
   matrix->here_columns = (int)matrix_share(columns, grid->column, grid->columns);
   int stride = matrix->here_rows > 0 ? matrix->here_rows : 1;
+  if (grid->comm->ranks > 1 && stride % 64 == 0)
+    stride += 8; // columns a power of two apart would fight for the same few lines of the cache
   int descriptor[9] = {1, grid->context, (int)rows, (int)columns, B, B, 0, 0, stride};
   memcpy(matrix->descriptor, descriptor, sizeof descriptor);
   return comm_agree(grid->comm, memory_take((void **)&matrix->value, (size_t)stride * (size_t)matrix->here_columns,

@@ -1,4 +1,4 @@
-// s = singular values of A.  rows >= 1.5 columns:  A = Q R, those of R;  columns > rows:  A = L Q, those of L (Chan, ACM Trans. Math.
+// s = singular values of A.  rows >= 3 columns:  A = Q R, those of R;  columns > rows:  A = L Q, those of L (Chan, ACM Trans. Math.
 // Softw. 8, 1982);  then through a band (band.c).  With vectors A = U1 C V1', C of two diagonals, by pdgesvd, which in ScaLAPACK 2.2.1 has
 // three traps: it never returns from 1 x 2 on a grid with several columns; it reports min + 1 ("ranks disagree") for entries that are not
 // finite, which are therefore looked for before, and for some tiny matrices although its result is right.
