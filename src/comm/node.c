@@ -50,8 +50,8 @@ void node_place(int *node, int *nodes, const Comm *comm, bool counts) {
   MPI_Comm_rank(here, &rank);
   MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_LOR, here);
   int first = any && rank == 0;
-  MPI_Exscan(&first, &before, 1, MPI_INT, MPI_SUM,
-             comm->world); // undefined on the first rank, which has nobody before it
+  MPI_Exscan(&first, &before, 1, MPI_INT, MPI_SUM, comm->world);
+  before = comm->rank > 0 ? before : 0; // undefined on the first rank, which has nobody before it
   MPI_Bcast(&before, 1, MPI_INT, 0, here);
   MPI_Allreduce(&first, nodes, 1, MPI_INT, MPI_SUM, comm->world);
   *node = any ? before : -1;
