@@ -162,7 +162,7 @@ node_start() {
 
 node_stop() { cluster_end "n$1" KILL; }
 
-nodes_up() { (($(sinfo -h -N -o '%N %T' | grep -cE ' (idle|mixed|allocated|completing)$') == cluster_nodes)); }
+nodes_up() { (($(sinfo -h -N -o '%N %T' | sort -u | grep -cE ' (idle|mixed|allocated|completing)$') == cluster_nodes)); }
 
 queue_empty() { [[ -z $(squeue -h 2>&1) ]]; }
 
