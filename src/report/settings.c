@@ -59,6 +59,10 @@ void settings_read(Settings *settings, const Config *config) {
   *settings = (Settings){0};
   char key[KEY_ROOM] = "", *text = config_print(config);
   size_t path[DEPTH] = {0};
+  char number[16];
+  text_print(number, sizeof number, "%d", config->modalities);
+  add(settings, "number of modalities", number,
+      strlen(number)); // before their keys, which would tell runs apart one by one
   for (const char *line = text; *line;) {
     size_t length = strcspn(line, "\n");
     add_line(settings, key, path, line, length);

@@ -14,7 +14,7 @@ typedef struct Settings {
   int count;
 } Settings;
 
-/// Flattens config_print(config); lists stay one value, maps in one line become one setting an entry.
+/// "number of modalities", then config_print(config) flattened; lists stay one value, maps in one line become one setting an entry.
 void settings_read(Settings *settings, const Config *config);
 /// Value of a key, or NULL.
 const char *settings_find(const Settings *settings, const char *key);
