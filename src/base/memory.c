@@ -1,5 +1,6 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,9 @@ Status memory_take(void **block, size_t n, size_t size, const char *what) {
   memset(*block, 0, rounded ? rounded : 64);
   return STATUS_OK;
 }
+
+// The C library would raise the size above which a freed block goes back at once to that of the largest one freed so far.
+void memory_return_large(void) { mallopt(M_MMAP_THRESHOLD, HUGE_PAGE); }
 
 size_t memory_peak(void) {
   FILE *file = fopen("/proc/self/status", "r");

@@ -2,6 +2,7 @@
 #include "cli/command.h"
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "cli/version.h"
 
@@ -69,6 +70,7 @@ static int finish_early(void) {
 }
 
 int main(int argc, char **argv) {
+  memory_return_large();
   launcher_settle(argv);
   log_init(launcher_rank(), LOG_NORMAL);
   if (argc < 2) {

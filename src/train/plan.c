@@ -45,6 +45,18 @@ static size_t sample_bytes(const Session *session, int rank) {
          step_encoded_bytes(config, &session->stages, &session->grid, rank, batches);
 }
 
+// Turned parameters and their moments on their way into a checkpoint: this rank's rows of the file of all, and one matrix in full.
+static size_t turned_bytes(const Session *session, size_t moments) {
+  size_t shown = 0, longest = 0;
+  for (int p = 0; p < session->stages.parameters.count; p++) {
+    const Parameter *it = &session->stages.parameters.item[p];
+    size_t bytes = it->turned ? (size_t)it->size * sizeof(float) : 0;
+    shown += (1 + moments) * bytes / (size_t)session->grid.ranks;
+    longest = bytes > longest ? bytes : longest;
+  }
+  return shown + longest;
+}
+
 static size_t rank_bytes(const Session *session, int rank, bool window) {
   const Config *config = &session->config;
   const Grid *grid = &session->grid;
@@ -54,7 +66,7 @@ static size_t rank_bytes(const Session *session, int rank, bool window) {
          sample_bytes(session, rank) + step_bytes(config, &session->stages, &session->dataset, grid, rank, true) +
          sums_bytes(grid, parameters, session->table.stage, session->table.stages, rank, window) +
          (size_t)session->stages.state.size * sizeof(float) +
-         moments * (size_t)parameters->size / (size_t)grid->ranks * sizeof(float);
+         moments * (size_t)parameters->size / (size_t)grid->ranks * sizeof(float) + turned_bytes(session, moments);
 }
 
 // Of that, what is its neighbours' as well: the data set and, in a window, the parameters and the gradients of others that it reads.
