@@ -463,6 +463,44 @@ static void add_cost(Page *page, const View *view) {
                  "team of ranks.</p>\n");
 }
 
+// "{a: {encoder: {out: 4}}, b: {}}, 0.5" -> "{a, b}, 0.5": of a map of maps the names say enough.
+static char *without_inner_maps(const char *from) {
+  char *to = text_format("%s", from), *out = to;
+  int depth = 0;
+  for (const char *at = from; *at; at++) {
+    if (depth == 1 && !strncmp(at, ": {", 3)) {
+      int inner = 0;
+      for (at += 2; *at; at++) {
+        inner += *at == '{';
+        inner -= *at == '}';
+        if (inner == 0)
+          break;
+      }
+      if (!*at)
+        break;
+      continue;
+    }
+    depth += *at == '{';
+    depth -= *at == '}';
+    *out++ = *at;
+  }
+  *out = 0;
+  return to;
+}
+
+static void shorten_maps(json_t *value) {
+  const char *key;
+  json_t *inner;
+  size_t i;
+  if (json_is_string(value) && strchr(json_string_value(value), '{')) {
+    char *shorter = without_inner_maps(json_string_value(value));
+    json_string_set(value, shorter);
+    free(shorter);
+  }
+  json_object_foreach(value, key, inner) shorten_maps(inner);
+  json_array_foreach(value, i, inner) shorten_maps(inner);
+}
+
 Status summary_page(Page *page, const char *dir) {
   char *path = text_format("%s/summary.json", dir);
   json_error_t error;
@@ -472,6 +510,7 @@ Status summary_page(Page *page, const char *dir) {
   free(path);
   if (status.code)
     return status;
+  shorten_maps(root);
   view_open(&view, root);
   add_head(page, &view);
   add_plots(page, &view);
