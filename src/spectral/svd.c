@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Up to here one core with LAPACK is faster than two with ScaLAPACK (tools/bench/spectral.c: 1024 x 1024 in 0.46 s against 1.18 s).
-enum { LAPACK_SIDE = 1024, LAPACK_CELLS = 1 << 21 };
+// Up to here one core with LAPACK is as fast as two with ScaLAPACK: 512 x 512 in 0.07 s of processor time by both, 1024 x 1024 in 0.48 s against
+// 0.29 s (two ranks; tools/bench/spectral.c).
+enum { LAPACK_SIDE = 512, LAPACK_CELLS = 1 << 20 };
 
 static const int one = 1;
 
@@ -24,8 +25,7 @@ static bool by_lapack(const Matrix *matrix) {
   const MatrixGrid *grid = matrix->grid;
   if (least(matrix) < 2 || grid->path == MATRIX_LAPACK)
     return true; // 1 x 2 hangs in ScaLAPACK
-  return grid->path == MATRIX_AUTO &&
-         (grid->comm->ranks == 1 || (least(matrix) <= LAPACK_SIDE && matrix->rows * matrix->columns <= LAPACK_CELLS));
+  return grid->path == MATRIX_AUTO && least(matrix) <= LAPACK_SIDE && matrix->rows * matrix->columns <= LAPACK_CELLS;
 }
 
 // --- LAPACK on one rank -----------------------------------------------------------------------------------------------------
@@ -194,7 +194,8 @@ Status matrix_svd(Matrix *matrix, double *s, Matrix *u, Matrix *vt) {
           "the shapes of u and vt");
   if (is_empty(matrix))
     return STATUS_OK;
-  if (by_lapack(matrix))
+  const MatrixGrid *grid = matrix->grid;
+  if (by_lapack(matrix) || (grid->path == MATRIX_AUTO && grid->comm->ranks == 1))
     return lapack_svd(matrix, s, u, vt);
   TRY(check_finite(matrix, &squares));
   return scalapack_svd(matrix, s, u, vt, squares);

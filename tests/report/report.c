@@ -147,6 +147,36 @@ static void odd_files(void) {
   free(page);
 }
 
+// What was measured while training is drawn by group, items by their whole names.
+static void measured(void) {
+  put("metrics.jsonl",
+      "{\"step\": 5, \"epoch\": 0, \"split\": \"analysis\", \"rank.fusion/0/weight.numerical_rank\": 9, "
+      "\"rank.fusion/0/weight.effective_rank\": 7.5}\n"
+      "{\"step\": 5, \"epoch\": 0, \"split\": \"analysis\", \"rank.gradient/head/weight.effective_rank\": 3}\n"
+      "{\"step\": 9, \"epoch\": 1, \"split\": \"analysis\", \"rank.fusion/0/weight.effective_rank\": 6.5}\n"
+      "{\"step\": 9, \"epoch\": 1, \"split\": \"analysis\", \"rank.gradient/head/weight.effective_rank\": 2}\n");
+  put("analysis/rank.json",
+      "{\"about\": {\"measure\": \"rank\", \"split\": \"test\", \"step\": 9, \"n\": 77},"
+      "\"fusion/0/weight\": {\"singular_values\": [3, 1]}, \"fusion/0/weight/image\": {\"singular_values\": [2]},"
+      "\"gradient/head/weight\": {\"singular_values\": [2, 1]}}");
+  put("evaluation.json", evaluation);
+  Status status = report_write(dir);
+  CHECK(status.code == 0, "%s", status.text);
+  char *page = get("report.html");
+  balance(page);
+  static const char *const wanted[] = {"Singular values: weights of the fusion stage",
+                                       "Singular values: blocks of its first layer, by modality",
+                                       "Effective rank over training: weights of the fusion stage",
+                                       "Effective rank over training: gradients",
+                                       ">fusion/0/weight<",
+                                       ">gradient/head/weight<",
+                                       "Step 9; representations and gradients of the test split, n = 77."};
+  for (size_t k = 0; k < sizeof wanted / sizeof *wanted; k++)
+    CHECK(strstr(page, wanted[k]), "nothing like %s", wanted[k]);
+  CHECK(!strstr(page, "Singular values: representations"), "an empty plot");
+  free(page);
+}
+
 int main(void) {
   const char *scratch = getenv("TMPDIR");
   text_print(dir, sizeof dir, "%s/rebasis-report-XXXXXX", scratch ? scratch : "/tmp");
@@ -161,6 +191,7 @@ int main(void) {
   whole_run();
   broken_files();
   odd_files();
+  measured();
   text_print(command, sizeof command, "rm -r '%s'", dir);
   return system(command) != 0;
 }
