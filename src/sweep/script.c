@@ -17,6 +17,9 @@ const char *script_template(const char *name) {
 
 static bool starts(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
 
+// What stands around a word in a line of comment that others read: Slurm, shellcheck.
+static const char *quote(const char *text) { return strpbrk(text, " \t'") ? "\"" : ""; }
+
 // In the words of a shell.
 static void put_quoted(FILE *to, const char *text) {
   fputc('\'', to);
@@ -84,7 +87,7 @@ static void put_options(FILE *to, const ScriptFill *fill) {
       continue;
     fprintf(to, "#SBATCH --%s", option->key);
     if (option->value)
-      fprintf(to, strpbrk(option->value, " \t") ? "=\"%s\"" : "=%s", option->value);
+      fprintf(to, "=%s%s%s", quote(option->value), option->value, quote(option->value));
     fputc('\n', to);
   }
   for (int k = 0; k < fill->raws && fill->runs; k++) {
@@ -101,7 +104,7 @@ static void put_default(FILE *to, const ScriptFill *fill, const char *line, size
   const char *at = line + strlen("#SBATCH --");
   text_print(key, sizeof key, "%.*s", (int)strcspn(at, "=\n"), at);
   if (!strcmp(key, "output") && !own_value(fill, "output", 'o'))
-    fprintf(to, "#SBATCH --output=%s\n", fill->log);
+    fprintf(to, "#SBATCH --output=%s%s%s\n", quote(fill->log), fill->log, quote(fill->log));
   else if (!own_value(fill, key, 0) || (!fill->runs && is_size(key)))
     fprintf(to, "%.*s\n", (int)length, line);
 }
@@ -143,7 +146,8 @@ char *script_fill(const char *name, const ScriptFill *fill) {
         put_quoted(to, fill->elements);
         fputc('\n', to);
       } else if (starts(line, "# shellcheck source="))
-        fprintf(to, "# shellcheck source=%s/jobs/attempts.bash\n", fill->sweep);
+        fprintf(to, "# shellcheck source=%s%s/jobs/attempts.bash%s\n", quote(fill->sweep), fill->sweep,
+                quote(fill->sweep));
       else
         fprintf(to, "%.*s\n", (int)length, line);
     }
