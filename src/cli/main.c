@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/version.h"
+#include "kernels/float.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,7 @@ static int finish_early(void) {
 }
 
 int main(int argc, char **argv) {
+  float_flush_tiny();
   memory_return_large();
   launcher_settle(argv);
   log_init(launcher_rank(), LOG_NORMAL);
