@@ -35,6 +35,17 @@ static LookState *make(void **result) {
   return state;
 }
 
+// One rank's work on the sweep that the command line names.
+static Status look(const LookState *state, Status (*at)(const Space *space, const char *dir, const LookState *state)) {
+  Space space;
+  char dir[PATH_MOST];
+  Status status = sweep_find(&space, dir, state->path, state->out);
+  if (!status.code)
+    status = at(&space, dir, state);
+  space_free(&space);
+  return status;
+}
+
 // --- status
 
 static Status status_prepare(int argc, const char **argv, void **result, bool *done) {
@@ -48,18 +59,12 @@ static Status status_prepare(int argc, const char **argv, void **result, bool *d
                       done);
 }
 
-static Status status_here(const LookState *state) {
-  Space space;
-  char dir[PATH_MOST];
-  Status status = sweep_find(&space, dir, state->path, state->out);
-  if (!status.code)
-    status = sweep_status(&space, dir, state->list, state->json);
-  space_free(&space);
-  return status;
+static Status status_of(const Space *space, const char *dir, const LookState *state) {
+  return sweep_status(space, dir, state->list, state->json);
 }
 
 static Status status_run(const Comm *comm, void *user) {
-  return comm_agree(comm, comm_is_root(comm) ? status_here(user) : STATUS_OK);
+  return comm_agree(comm, comm_is_root(comm) ? look(user, status_of) : STATUS_OK);
 }
 
 const SweepVerb sweep_verb_status = {"status", "how far the runs are, what failed, when all will be done",
@@ -79,18 +84,12 @@ static Status collect_prepare(int argc, const char **argv, void **result, bool *
                       done);
 }
 
-static Status collect_here(const LookState *state) {
-  Space space;
-  char dir[PATH_MOST];
-  Status status = sweep_find(&space, dir, state->path, state->out);
-  if (!status.code)
-    status = sweep_collect(&space, dir, &(CollectOptions){state->score, state->json, false});
-  space_free(&space);
-  return status;
+static Status collect_of(const Space *space, const char *dir, const LookState *state) {
+  return sweep_collect(space, dir, &(CollectOptions){state->score, state->json, false});
 }
 
 static Status collect_run(const Comm *comm, void *user) {
-  return comm_agree(comm, comm_is_root(comm) ? collect_here(user) : STATUS_OK);
+  return comm_agree(comm, comm_is_root(comm) ? look(user, collect_of) : STATUS_OK);
 }
 
 const SweepVerb sweep_verb_collect = {"collect", "all scores as CSV and HDF5, means, intervals and tests",
