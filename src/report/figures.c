@@ -1,10 +1,10 @@
 #include "report/figures.h"
 
+#include "base/json.h"
 #include "base/text.h"
 #include "report/svg.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,16 +70,6 @@ void figures_free(Figures *figures) {
   free(figures->measured);
 }
 
-static double number(const json_t *object, const char *key) {
-  const json_t *value = json_object_get(object, key);
-  return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-static const char *string(const json_t *object, const char *key) {
-  const char *text = json_string_value(json_object_get(object, key));
-  return text ? text : "";
-}
-
 // --- bars -----------------------------------------------------------------------------------------------------------------
 
 // Values that differ by more than a factor of a thousand do not read on a linear axis.
@@ -102,20 +92,21 @@ static void draw_bars(Page *page, const json_t *figure) {
   json_array_foreach(json_object_get(figure, "bars"), i, one) {
     if (count == BARS_MOST)
       break;
-    double n = number(one, "n"), value = number(one, "value");
+    double n = json_member_number(one, "n"), value = json_member_number(one, "value");
     text_print(note[count], sizeof *note, "%s", page_number(value, 3).text);
     if (n > 0)
       text_print(note[count] + strlen(note[count]), sizeof *note - strlen(note[count]), "  (n = %.0f)", n);
-    bar[count] = (Bar){string(one, "name"), note[count], value, number(one, "low"), number(one, "high")};
+    bar[count] = (Bar){json_member_text(one, "name"), note[count], value, json_member_number(one, "low"),
+                       json_member_number(one, "high")};
     count++;
   }
-  double low = number(figure, "x_low"), high = number(figure, "x_high");
+  double low = json_member_number(figure, "x_low"), high = json_member_number(figure, "x_high");
   AxisScale scale = isnan(high) && far_apart(bar, count) ? AXIS_LOG : AXIS_LINEAR;
-  Plot plot = {.title = string(figure, "title"),
-               .caption = string(figure, "caption"),
-               .x = {.label = string(figure, "x"), .scale = scale, .low = low, .high = high},
-               .rule = number(figure, "rule"),
-               .rule_name = string(figure, "rule_name")};
+  Plot plot = {.title = json_member_text(figure, "title"),
+               .caption = json_member_text(figure, "caption"),
+               .x = {.label = json_member_text(figure, "x"), .scale = scale, .low = low, .high = high},
+               .rule = json_member_number(figure, "rule"),
+               .rule_name = json_member_text(figure, "rule_name")};
   plot_bars(page, &plot, bar, count);
 }
 
@@ -150,26 +141,26 @@ static void draw_series(Page *page, const json_t *figure, bool scatter) {
            *high = low + POINTS_MOST;
     int points = smaller(numbers(x, one, "x"), numbers(y, one, "y"));
     bool band = numbers(low, one, "low") >= points && numbers(high, one, "high") >= points;
-    series[count++] = (Series){.name = string(one, "name"),
+    series[count++] = (Series){.name = json_member_text(one, "name"),
                                .points = points,
                                .x = x,
                                .y = y,
                                .low = band ? low : NULL,
                                .high = band ? high : NULL};
   }
-  Plot plot = {.title = string(figure, "title"),
-               .caption = string(figure, "caption"),
-               .x = {.label = string(figure, "x"), .low = NAN, .high = NAN},
-               .y = {.label = string(figure, "y"), .low = NAN, .high = NAN},
-               .rule = number(figure, "rule"),
-               .rule_name = string(figure, "rule_name"),
+  Plot plot = {.title = json_member_text(figure, "title"),
+               .caption = json_member_text(figure, "caption"),
+               .x = {.label = json_member_text(figure, "x"), .low = NAN, .high = NAN},
+               .y = {.label = json_member_text(figure, "y"), .low = NAN, .high = NAN},
+               .rule = json_member_number(figure, "rule"),
+               .rule_name = json_member_text(figure, "rule_name"),
                .scatter = scatter};
   plot_lines(page, &plot, series, count);
   free(block);
 }
 
 static void draw(Page *page, const json_t *figure) {
-  const char *kind = string(figure, "kind");
+  const char *kind = json_member_text(figure, "kind");
   if (!strcmp(kind, "bars"))
     draw_bars(page, figure);
   else if (!strcmp(kind, "lines") || !strcmp(kind, "points"))
@@ -183,12 +174,12 @@ static void open_section(Page *page, const Measured *measured) {
   for (int k = 0; k < MEASURES; k++)
     if (!strcmp(measures[k].name, measured->name))
       page_add(page, "<h2>%s</h2>\n<p>%s ", measures[k].title, measures[k].words);
-  page_add(page, "Step %.0f; ", number(about, "step"));
-  page_words(page, string(about, "split"));
+  page_add(page, "Step %.0f; ", json_member_number(about, "step"));
+  page_words(page, json_member_text(about, "split"));
   page_add(page,
            " split, n = %.0f samples. (<a href=\"analysis/%s.csv\">CSV</a>, <a "
            "href=\"analysis/%s.json\">JSON</a>)</p>\n<div class=\"plots\">\n",
-           number(about, "n"), measured->name, measured->name);
+           json_member_number(about, "n"), measured->name, measured->name);
 }
 
 void section_figures(Page *page, const Figures *figures) {
@@ -210,8 +201,8 @@ void figures_bars(const Figures *figures,
     json_t *figure, *bar;
     json_array_foreach(json_object_get(figures->measured[k].result, "figures"), i, figure)
         json_array_foreach(json_object_get(figure, "bars"), j, bar)
-            take(user, figures->measured[k].name, string(figure, "title"), string(figure, "x"), string(bar, "name"),
-                 number(bar, "value"));
+            take(user, figures->measured[k].name, json_member_text(figure, "title"), json_member_text(figure, "x"),
+                 json_member_text(bar, "name"), json_member_number(bar, "value"));
   }
 }
 
@@ -223,14 +214,14 @@ static void csv_bars(Page *page, const json_t *figure) {
   size_t i;
   json_t *one;
   json_array_foreach(json_object_get(figure, "bars"), i, one) {
-    page_field(page, string(figure, "title"));
+    page_field(page, json_member_text(figure, "title"));
     page_add(page, ",");
-    page_field(page, string(one, "name"));
+    page_field(page, json_member_text(one, "name"));
     page_add(page, ",");
-    cell(page, number(one, "value"));
-    cell(page, number(one, "low"));
-    cell(page, number(one, "high"));
-    cell(page, number(one, "n"));
+    cell(page, json_member_number(one, "value"));
+    cell(page, json_member_number(one, "low"));
+    cell(page, json_member_number(one, "high"));
+    cell(page, json_member_number(one, "n"));
     page_add(page, "\n");
   }
 }
@@ -245,9 +236,9 @@ static void csv_series(Page *page, const json_t *figure) {
     int points = smaller(numbers(x, one, "x"), numbers(y, one, "y")), lows = numbers(low, one, "low"),
         highs = numbers(high, one, "high");
     for (int p = 0; p < points; p++) {
-      page_field(page, string(figure, "title"));
+      page_field(page, json_member_text(figure, "title"));
       page_add(page, ",");
-      page_field(page, string(one, "name"));
+      page_field(page, json_member_text(one, "name"));
       cell(page, x[p]);
       cell(page, y[p]);
       cell(page, p < lows ? low[p] : NAN);

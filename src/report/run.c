@@ -1,9 +1,9 @@
 #include "report/run.h"
 
+#include "base/json.h"
 #include "base/text.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +22,6 @@ static void *grow(void *list, int *count, size_t size) {
   *count = n + 1;
   memset((char *)list + (size_t)n * size, 0, size);
   return list;
-}
-
-static double number(const json_t *object, const char *key) {
-  const json_t *value = json_object_get(object, key);
-  return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
 static char *words(const json_t *value) {
@@ -101,9 +96,9 @@ static Status add_line(RunRecord *record, const char *path, int line, const char
                         object ? "not an object" : error.text);
   }
   const char *split = json_string_value(json_object_get(object, "split"));
-  double step = number(object, "step");
+  double step = json_member_number(object, "step");
   if (isfinite(step))
-    add_numbers(record, split ? split : "train", "", object, step, number(object, "epoch"));
+    add_numbers(record, split ? split : "train", "", object, step, json_member_number(object, "epoch"));
   json_decref(object);
   return isfinite(step) ? STATUS_OK : status_error(EXIT_DATA, "%s:%d: no number \"step\"", path, line);
 }
@@ -156,7 +151,7 @@ static void read_scores(Evaluated *to, const json_t *from) {
     text_print(key, sizeof key, "%s_ci", score_keys[s]);
     const json_t *ends = json_object_get(from, key);
     const json_t *low = json_array_get(ends, 0), *high = json_array_get(ends, 1);
-    to->value[s] = number(from, score_keys[s]);
+    to->value[s] = json_member_number(from, score_keys[s]);
     to->low[s] = json_is_number(low) ? json_number_value(low) : NAN;
     to->high[s] = json_is_number(high) ? json_number_value(high) : NAN;
   }
@@ -194,7 +189,7 @@ static void read_rates(RunRecord *record, const json_t *list) {
     Evaluated *rate = &record->rate[record->rates - 1];
     const char *modality = json_string_value(json_object_get(item, "modality"));
     rate->name = text_format("%s", modality ? modality : "all");
-    rate->rate = number(item, "rate");
+    rate->rate = json_member_number(item, "rate");
     read_scores(rate, item);
   }
 }
@@ -236,7 +231,7 @@ static Status read_evaluation(RunRecord *record, const char *path) {
   if (!object)
     return STATUS_OK;
   record->has_evaluation = true;
-  double classes = number(object, "classes");
+  double classes = json_member_number(object, "classes");
   record->classes = classes > 0 && classes < 1e6 ? (int)classes : 0;
   read_patterns(record, json_object_get(object, "patterns"));
   sort_patterns(record);
@@ -268,10 +263,10 @@ static void add_spectrum(RunRecord *record, const char *name, const json_t *from
     const json_t *value = json_array_get(values, (size_t)i);
     spectrum->value[i] = json_is_number(value) ? json_number_value(value) : NAN;
   }
-  spectrum->numerical_rank = number(from, "numerical_rank");
-  spectrum->tolerance = number(from, "tolerance");
-  spectrum->effective_rank = number(from, "effective_rank");
-  spectrum->stable_rank = number(from, "stable_rank");
+  spectrum->numerical_rank = json_member_number(from, "numerical_rank");
+  spectrum->tolerance = json_member_number(from, "tolerance");
+  spectrum->effective_rank = json_member_number(from, "effective_rank");
+  spectrum->stable_rank = json_member_number(from, "stable_rank");
 }
 
 // An object that has singular values is a matrix, called by the keys that lead to it or by its own "matrix" or "name".

@@ -1,9 +1,9 @@
 #include "report/summary.h"
 
+#include "base/json.h"
 #include "base/text.h"
 #include "report/svg.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,18 +18,8 @@ typedef struct View {
   int levels, facets;
 } View;
 
-static double value(const json_t *item, const char *key) {
-  const json_t *number = json_object_get(item, key);
-  return json_is_number(number) ? json_number_value(number) : NAN;
-}
-
-static const char *text(const json_t *item, const char *key) {
-  const char *found = json_string_value(json_object_get(item, key));
-  return found ? found : "";
-}
-
 static const char *group_value(const json_t *group, const char *key) {
-  return text(json_object_get(group, "values"), key);
+  return json_member_text(json_object_get(group, "values"), key);
 }
 
 /// "missingness.train: 0.4", of all keys that name groups but the compared one; owned by the caller.
@@ -38,7 +28,7 @@ static char *facet_of(const View *view, const json_t *group) {
   size_t k;
   json_t *key;
   json_array_foreach(json_object_get(view->root, "keys"), k, key) {
-    const char *name = text(key, "key");
+    const char *name = json_member_text(key, "key");
     if (!json_is_true(json_object_get(key, "names")) || !strcmp(name, view->compared))
       continue;
     char *longer = text_format("%s%s%s: %s", label, *label ? ", " : "", name, group_value(group, name));
@@ -63,8 +53,8 @@ static void view_open(View *view, const json_t *root) {
   json_t *group;
   *view = (View){.root = root,
                  .groups = json_object_get(root, "groups"),
-                 .compared = text(root, "compared"),
-                 .score = text(root, "score")};
+                 .compared = json_member_text(root, "compared"),
+                 .score = json_member_text(root, "score")};
   json_array_foreach(view->groups, g, group) {
     char *facet = facet_of(view, group);
     remember(view->level, &view->levels, LINES_MOST, group_value(group, view->compared));
@@ -98,13 +88,14 @@ static void add_cards(Page *page, const View *view) {
   const json_t *states = json_object_get(view->root, "states");
   char number[64];
   page_add(page, "<ul class=\"cards\">");
-  snprintf(number, sizeof number, "%.0f of %.0f", value(states, "done"), value(view->root, "runs"));
+  snprintf(number, sizeof number, "%.0f of %.0f", json_member_number(states, "done"),
+           json_member_number(view->root, "runs"));
   card(page, number, "runs done");
   snprintf(number, sizeof number, "%zu", json_array_size(view->groups));
   card(page, number, "groups of runs that differ in the seed alone");
-  snprintf(number, sizeof number, "%.0f", value(states, "failed"));
+  snprintf(number, sizeof number, "%.0f", json_member_number(states, "failed"));
   card(page, number, "runs failed");
-  snprintf(number, sizeof number, "%.3g", value(view->root, "core_seconds") / 3600);
+  snprintf(number, sizeof number, "%.3g", json_member_number(view->root, "core_seconds") / 3600);
   card(page, number, "hours of runs");
   page_add(page, "</ul>\n");
 }
@@ -114,12 +105,12 @@ static void add_head(Page *page, const View *view) {
   size_t k;
   json_t *key;
   page_add(page, "<h1>");
-  page_words(page, text(view->root, "name"));
+  page_words(page, json_member_text(view->root, "name"));
   page_add(page, "</h1>\n<p class=\"lead\">Swept: ");
   json_array_foreach(keys, k, key) {
     page_add(page, "%s", k ? ", " : "");
-    code(page, text(key, "key"));
-    page_add(page, " (%.0f)", value(key, "values"));
+    code(page, json_member_text(key, "key"));
+    page_add(page, " (%.0f)", json_member_number(key, "values"));
   }
   page_add(page,
            "%s The whole sweep stands in <a href=\"sweep.yaml\">sweep.yaml</a>, every score in "
@@ -142,15 +133,15 @@ static Line line_open(int room) {
 }
 
 static void line_add(Line *line, double x, const json_t *summary) {
-  bool known = isfinite(value(summary, "low"));
-  if (!isfinite(x) || !isfinite(value(summary, "mean")) || line->points == line->room)
+  bool known = isfinite(json_member_number(summary, "low"));
+  if (!isfinite(x) || !isfinite(json_member_number(summary, "mean")) || line->points == line->room)
     return;
   int at = line->points++;
   line->block[at] = x;
-  line->block[line->room + at] = value(summary, "mean");
+  line->block[line->room + at] = json_member_number(summary, "mean");
   line->block[2 * line->room + at] =
-      known ? fmax(value(summary, "low"), 0) : NAN; // a share: what lies outside of [0, 1] is impossible
-  line->block[3 * line->room + at] = known ? fmin(value(summary, "high"), 1) : NAN;
+      known ? fmax(json_member_number(summary, "low"), 0) : NAN; // a share: what lies outside of [0, 1] is impossible
+  line->block[3 * line->room + at] = known ? fmin(json_member_number(summary, "high"), 1) : NAN;
 }
 
 static void draw(Page *page, const Plot *plot, char *const *name, Line *line, int count) {
@@ -186,8 +177,9 @@ static void plot_facet(Page *page, const View *view, int facet) {
     char *label = facet_of(view, group);
     int level = level_of(view, group);
     if (level >= 0 && !strcmp(label, view->facet[facet]))
-      json_array_foreach(json_object_get(group, "rates"), r, rate) if (!strcmp(text(rate, "modality"), "all"))
-          line_add(&line[level], value(rate, "rate"), rate);
+      json_array_foreach(json_object_get(group, "rates"), r,
+                         rate) if (!strcmp(json_member_text(rate, "modality"), "all"))
+          line_add(&line[level], json_member_number(rate, "rate"), rate);
     free(label);
   }
   Plot plot = {.title = *view->facet[facet] ? view->facet[facet] : "every modality withheld at a rate",
@@ -204,11 +196,11 @@ static const char *swept_number(const View *view) {
   size_t k;
   json_t *key, *group;
   json_array_foreach(json_object_get(view->root, "keys"), k, key) {
-    if (!json_is_true(json_object_get(key, "names")) || !strcmp(text(key, "key"), view->compared))
+    if (!json_is_true(json_object_get(key, "names")) || !strcmp(json_member_text(key, "key"), view->compared))
       continue;
     if (found)
       return NULL;
-    found = text(key, "key");
+    found = json_member_text(key, "key");
   }
   double number;
   json_array_foreach(view->groups, k,
@@ -265,7 +257,7 @@ static void cell(Page *page, const char *words) {
 }
 
 static void mean_cell(Page *page, const json_t *summary) {
-  double mean = value(summary, "mean"), low = value(summary, "low");
+  double mean = json_member_number(summary, "mean"), low = json_member_number(summary, "low");
   if (!isfinite(mean))
     page_add(page, "<td class=\"r\">–</td>");
   else if (isfinite(low))
@@ -284,18 +276,19 @@ static void add_groups(Page *page, const View *view) {
       "rates</th>",
       view->score);
   json_array_foreach(json_object_get(json_array_get(view->groups, 0), "rates"), r,
-                     rate) if (!strcmp(text(rate, "modality"), "all"))
-      page_add(page, "<th class=\"r\">rate %.4g</th>", value(rate, "rate"));
+                     rate) if (!strcmp(json_member_text(rate, "modality"), "all"))
+      page_add(page, "<th class=\"r\">rate %.4g</th>", json_member_number(rate, "rate"));
   page_add(page, "</tr>\n");
   json_array_foreach(view->groups, g, group) {
     if (g == ROWS_MOST)
       break;
     page_add(page, "<tr>");
-    cell(page, text(group, "label"));
-    page_add(page, "<td class=\"r\">%.0f of %.0f</td>", value(group, "done"), value(group, "runs"));
+    cell(page, json_member_text(group, "label"));
+    page_add(page, "<td class=\"r\">%.0f of %.0f</td>", json_member_number(group, "done"),
+             json_member_number(group, "runs"));
     mean_cell(page, json_object_get(group, "complete"));
     mean_cell(page, json_object_get(group, "curve"));
-    json_array_foreach(json_object_get(group, "rates"), r, rate) if (!strcmp(text(rate, "modality"), "all"))
+    json_array_foreach(json_object_get(group, "rates"), r, rate) if (!strcmp(json_member_text(rate, "modality"), "all"))
         mean_cell(page, rate);
     page_add(page, "</tr>\n");
   }
@@ -335,20 +328,21 @@ static void add_tests(Page *page, const View *view) {
     if (k == TESTS_MOST)
       break;
     page_add(page, "<tr><td>");
-    page_words(page, text(test, "a"));
+    page_words(page, json_member_text(test, "a"));
     page_add(page, " − ");
-    page_words(page, text(test, "b"));
+    page_words(page, json_member_text(test, "b"));
     page_add(page, "</td>");
-    cell(page, text(test, "where"));
-    cell(page, text(test, "of"));
-    page_add(page, "<td class=\"r\">%.0f</td><td class=\"r\">%+.4f</td>", value(difference, "n"),
-             value(difference, "mean"));
-    if (isfinite(value(difference, "low")))
-      page_add(page, "<td class=\"r\">[%+.4f, %+.4f]</td>", value(difference, "low"), value(difference, "high"));
+    cell(page, json_member_text(test, "where"));
+    cell(page, json_member_text(test, "of"));
+    page_add(page, "<td class=\"r\">%.0f</td><td class=\"r\">%+.4f</td>", json_member_number(difference, "n"),
+             json_member_number(difference, "mean"));
+    if (isfinite(json_member_number(difference, "low")))
+      page_add(page, "<td class=\"r\">[%+.4f, %+.4f]</td>", json_member_number(difference, "low"),
+               json_member_number(difference, "high"));
     else
       page_add(page, "<td class=\"r\">–</td>");
-    add_p(page, value(test, "p"));
-    add_p(page, value(test, "p_holm"));
+    add_p(page, json_member_number(test, "p"));
+    add_p(page, json_member_number(test, "p_holm"));
     page_add(page, "</tr>\n");
   }
   page_add(page, "</table></div>\n");
@@ -414,12 +408,13 @@ static void add_failures(Page *page, const View *view) {
     if (k == ROWS_MOST)
       break;
     page_add(page, "<tr><td><a href=\"runs/");
-    page_words(page, text(item, "id"));
+    page_words(page, json_member_text(item, "id"));
     page_add(page, "/\">");
-    page_words(page, text(item, "id"));
+    page_words(page, json_member_text(item, "id"));
     page_add(page, "</a></td>");
-    cell(page, text(item, "cause"));
-    page_add(page, "<td class=\"r\">%.0f</td><td class=\"r\">%.0f</td>", value(item, "code"), value(item, "step"));
+    cell(page, json_member_text(item, "cause"));
+    page_add(page, "<td class=\"r\">%.0f</td><td class=\"r\">%.0f</td>", json_member_number(item, "code"),
+             json_member_number(item, "step"));
     add_values(page, json_object_get(item, "values"));
     page_add(page, "</tr>\n");
   }
@@ -429,11 +424,11 @@ static void add_failures(Page *page, const View *view) {
     if (k == ROWS_MOST)
       break;
     page_add(page, "<li>");
-    code(page, text(item, "id"));
+    code(page, json_member_text(item, "id"));
     page_add(page, " ");
-    page_words(page, text(item, "state"));
+    page_words(page, json_member_text(item, "state"));
     page_add(page, " ");
-    page_words(page, text(item, "trouble"));
+    page_words(page, json_member_text(item, "trouble"));
     page_add(page, "</li>\n");
   }
   page_add(page, "</ul></details>\n");
@@ -450,8 +445,8 @@ static void add_cost(Page *page, const View *view) {
     size_t g;
     json_t *group;
     json_array_foreach(view->groups, g, group) if (level_of(view, group) == level) {
-      done += value(group, "done");
-      seconds += value(group, "seconds");
+      done += json_member_number(group, "done");
+      seconds += json_member_number(group, "seconds");
     }
     page_add(page, "<tr>");
     cell(page, *view->level[level] ? view->level[level] : "all");

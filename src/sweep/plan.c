@@ -1,12 +1,12 @@
 // core-hours = sum over runs of the predicted seconds on one rank / 3600
 #include "sweep/plan.h"
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "sweep/state.h"
 #include "train/plan.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,8 +117,6 @@ void sweep_plan_free(SweepPlan *plan) {
 
 // --- what people and programs see
 
-static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
-
 static void print_json(const Space *space, const SweepPlan *plan, const SweepCount *count, bool list) {
   json_t *axes = json_array(), *runs = json_array();
   for (int a = 0; a < space->axes; a++) {
@@ -134,12 +132,13 @@ static void print_json(const Space *space, const SweepPlan *plan, const SweepCou
     for (int a = 0; a < space->axes; a++)
       json_object_set_new(values, space->axis[a].key, json_string(space_value(space, i, a)));
     json_array_append_new(runs, json_pack("{s:s, s:o, s:o, s:I}", "id", space->run[i].id, "values", values, "seconds",
-                                          number(plan->seconds[i]), "steps", (json_int_t)plan->steps[i]));
+                                          json_real_or_null(plan->seconds[i]), "steps", (json_int_t)plan->steps[i]));
   }
-  json_t *root = json_pack("{s:s, s:i, s:i, s:I, s:o, s:o, s:o, s:{s:i, s:i}}", "name", space->name, "runs",
-                           space->runs, "done", count->kind[RUN_DONE], "combinations", (json_int_t)space->combinations,
-                           "core_hours", number(plan->core_hours), "longest_seconds", number(plan->longest), "axes",
-                           axes, "array", "elements", plan->elements, "runs_per_element", plan->packed);
+  json_t *root =
+      json_pack("{s:s, s:i, s:i, s:I, s:o, s:o, s:o, s:{s:i, s:i}}", "name", space->name, "runs", space->runs, "done",
+                count->kind[RUN_DONE], "combinations", (json_int_t)space->combinations, "core_hours",
+                json_real_or_null(plan->core_hours), "longest_seconds", json_real_or_null(plan->longest), "axes", axes,
+                "array", "elements", plan->elements, "runs_per_element", plan->packed);
   REQUIRE(root, "the plan cannot be made");
   if (list)
     json_object_set(root, "run", runs);

@@ -5,11 +5,11 @@
 #include "sweep/state.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
 
 #include <dirent.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,11 +29,6 @@ static bool exists(const char *dir, const char *name) {
 static json_t *load(const char *dir, const char *name) {
   char path[DEEP];
   return text_print(path, sizeof path, "%s/%s", dir, name) ? json_load_file(path, 0, NULL) : NULL;
-}
-
-static const char *text_of(const json_t *root, const char *key) {
-  const char *text = json_string_value(json_object_get(root, key));
-  return text ? text : "";
 }
 
 static double number_of(const json_t *root, const char *key) { return json_number_value(json_object_get(root, key)); }
@@ -74,7 +69,7 @@ int64_t run_step(const char *dir) {
 
 static void read_record(RunState *state, const char *dir) {
   json_t *root = load(dir, "state.json");
-  const char *kind = text_of(root, "state");
+  const char *kind = json_member_text(root, "state");
   for (int k = 0; k < RUN_KINDS; k++)
     if (!strcmp(kind, run_kind_names[k]))
       state->kind = (RunKind)k;
@@ -84,15 +79,15 @@ static void read_record(RunState *state, const char *dir) {
   state->stuck = (int)number_of(root, "stuck");
   state->seconds = number_of(root, "seconds");
   state->final = json_is_true(json_object_get(root, "final"));
-  text_print(state->cause, sizeof state->cause, "%s", text_of(root, "cause"));
-  text_print(state->host, sizeof state->host, "%s", text_of(root, "host"));
-  text_print(state->job, sizeof state->job, "%s", text_of(root, "job"));
+  text_print(state->cause, sizeof state->cause, "%s", json_member_text(root, "cause"));
+  text_print(state->host, sizeof state->host, "%s", json_member_text(root, "host"));
+  text_print(state->job, sizeof state->job, "%s", json_member_text(root, "job"));
   json_decref(root);
 }
 
 static void read_summary(RunState *state, const char *dir) {
   json_t *root = load(dir, "run.json");
-  bool done = !strcmp(text_of(root, "state"), "done") && exists(dir, "evaluation.json");
+  bool done = !strcmp(json_member_text(root, "state"), "done") && exists(dir, "evaluation.json");
   if (done) {
     if (state->kind == RUN_MISSING) // trained by `rebasis train`
       state->seconds = number_of(root, "seconds");
@@ -100,7 +95,7 @@ static void read_summary(RunState *state, const char *dir) {
     state->code = 0;
     state->final = false;
     state->step = (int64_t)number_of(root, "step");
-    state->parameters = strtoull(text_of(root, "parameters_xxh64"), NULL, 16);
+    state->parameters = strtoull(json_member_text(root, "parameters_xxh64"), NULL, 16);
   } else if (state->kind == RUN_DONE)
     state->kind = RUN_INTERRUPTED; // its results were taken away
   json_decref(root);

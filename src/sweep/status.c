@@ -1,4 +1,5 @@
 // time left = (predicted seconds of what is left) * (seconds / predicted seconds of what is done) / runs at work now
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "sweep/collect.h"
@@ -6,7 +7,6 @@
 #include "sweep/view.h"
 
 #include <dirent.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,8 +96,6 @@ static Status look(Standing *standing, const Space *space, const char *dir) {
   return status;
 }
 
-static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
-
 static json_t *slurm_json(const SlurmView *view) {
   json_t *lines = json_array();
   for (int k = 0; k < view->lines; k++)
@@ -123,14 +121,14 @@ static void print_json(const Standing *standing, const Space *space, const char 
     json_array_append_new(runs,
                           json_pack("{s:s, s:s, s:o, s:o, s:I, s:i, s:i, s:s, s:b, s:s, s:s, s:f}", "id",
                                     space->run[i].id, "state", run_kind_names[state->kind], "values", values,
-                                    "progress", number(state->progress), "step", (json_int_t)state->step, "attempts",
-                                    state->attempts, "code", state->code, "cause", state->cause, "final", state->final,
-                                    "host", state->host, "job", state->job, "seconds", state->seconds));
+                                    "progress", json_real_or_null(state->progress), "step", (json_int_t)state->step,
+                                    "attempts", state->attempts, "code", state->code, "cause", state->cause, "final",
+                                    state->final, "host", state->host, "job", state->job, "seconds", state->seconds));
   }
-  json_t *root =
-      json_pack("{s:s, s:s, s:i, s:i, s:o, s:f, s:o, s:o, s:o}", "name", space->name, "directory", dir, "runs",
-                space->runs, "strangers", standing->strangers, "states", states, "core_seconds", standing->spent,
-                "core_seconds_left", number(standing->left), "seconds_left", number(standing->wait), "run", runs);
+  json_t *root = json_pack("{s:s, s:s, s:i, s:i, s:o, s:f, s:o, s:o, s:o}", "name", space->name, "directory", dir,
+                           "runs", space->runs, "strangers", standing->strangers, "states", states, "core_seconds",
+                           standing->spent, "core_seconds_left", json_real_or_null(standing->left), "seconds_left",
+                           json_real_or_null(standing->wait), "run", runs);
   REQUIRE(root, "the status cannot be made");
   json_object_set_new(root, "slurm", slurm_json(&standing->slurm));
   json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(10));

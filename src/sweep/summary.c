@@ -1,4 +1,5 @@
 // mean and Student's 95 % interval over the seeds of a group, of the score under every pattern; tests; best; failures; gaps; cost
+#include "base/json.h"
 #include "base/text.h"
 #include "sweep/parts.h"
 
@@ -6,12 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
-
 static json_t *summary_json(const Summary *summary) {
-  return json_pack("{s:i, s:o, s:o, s:o}", "n", summary->n, "mean", number(summary->mean), "low",
-                   number(summary->n > 1 ? summary->interval.low : NAN), "high",
-                   number(summary->n > 1 ? summary->interval.high : NAN));
+  return json_pack("{s:i, s:o, s:o, s:o}", "n", summary->n, "mean", json_real_or_null(summary->mean), "low",
+                   json_real_or_null(summary->n > 1 ? summary->interval.low : NAN), "high",
+                   json_real_or_null(summary->n > 1 ? summary->interval.high : NAN));
 }
 
 // --- groups
@@ -119,10 +118,11 @@ static json_t *tests_json(const Results *results, const PairTests *tests) {
     char condition[300];
     condition_label(condition, sizeof condition, results, tests, test->condition);
     json_t *difference = summary_json(&test->difference);
-    json_array_append_new(
-        list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o}", "a", axis->text[test->a], "b", axis->text[test->b],
-                        "of", test->curve ? "mean over rates" : "nothing withheld", "where", condition, "difference",
-                        difference, "pairs", test->pairs, "p", number(test->p), "p_holm", number(test->adjusted)));
+    json_array_append_new(list,
+                          json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o}", "a", axis->text[test->a], "b",
+                                    axis->text[test->b], "of", test->curve ? "mean over rates" : "nothing withheld",
+                                    "where", condition, "difference", difference, "pairs", test->pairs, "p",
+                                    json_real_or_null(test->p), "p_holm", json_real_or_null(test->adjusted)));
   }
   return list;
 }
