@@ -107,7 +107,7 @@ class Step:
 
 
 def compare(run, dump=None, step=0):
-    """[(kind, name, difference, allowed)]. Allowed is the tolerance, or twenty times what PyTorch's own float32 is away from its float64
+    """[(kind, name, difference, allowed)]. Allowed is the tolerance, or ten times what PyTorch's own float32 is away from its float64
     where that is more: a tensor that is 0 but for rounding (a bias before batch norm, a key's bias in attention) has no digits to
     compare, and Adam's first step blows up the rounding of small gradients."""
     run = pathlib.Path(run)
@@ -133,7 +133,7 @@ def compare(run, dump=None, step=0):
             raise SystemExit(f"{kind}: only one side has {sorted(set(values) ^ set(got[kind]))}")
         for name, value in values.items():
             rounding = difference(rounded[kind][name], value)
-            allowed = max(TOLERANCE[kind] if dump else 1e-5, 20 * rounding) if rounding < 1e-3 else math.inf
+            allowed = max(TOLERANCE[kind] if dump else 1e-5, 10 * rounding) if rounding < 1e-3 else math.inf
             found.append((kind, name, difference(got[kind][name], value), allowed))
     return found
 
