@@ -40,7 +40,7 @@ ADD(2)
 #define TABLE(what)                                                                                                    \
   { NAMES(what, 1), NAMES(what, 2), NAMES(what, 3), NAMES(what, 4), NAMES(what, 5), NAMES(what, 6) }
 
-const ConvSet conv_set_avx2 = {WIDTH, ROWS, VECTORS, TABLE(correlate), TABLE(weigh), {add_1, add_2}};
+const ConvSet conv_set_avx2 = {WIDTH, ROWS, VECTORS, TABLE(correlate), TABLE(weigh), {add_1, add_2}, copy};
 #else
 const ConvSet conv_set_avx2;
 #endif

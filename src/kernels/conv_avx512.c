@@ -43,7 +43,7 @@ ADD(3)
         NAMES(what, 8)                                                                                                 \
   }
 
-const ConvSet conv_set_avx512 = {WIDTH, ROWS, VECTORS, TABLE(correlate), TABLE(weigh), {add_1, add_2, add_3}};
+const ConvSet conv_set_avx512 = {WIDTH, ROWS, VECTORS, TABLE(correlate), TABLE(weigh), {add_1, add_2, add_3}, copy};
 #else
 const ConvSet conv_set_avx512;
 #endif

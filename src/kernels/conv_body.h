@@ -60,6 +60,18 @@ INLINE void add(float *to, const float *dy, ptrdiff_t dy_step, int n, const int 
   EACH_VECTOR v_store(to + j * WIDTH, sum[j]);
 }
 
+/// Rows are short: a call of memcpy() would cost more than the copy.
+static TARGET void copy(float *to, ptrdiff_t to_row, const float *from, int rows, int columns) {
+  const int whole = columns / WIDTH * WIDTH;
+  const Mask mask = v_mask(0, columns - whole);
+  for (int i = 0; i < rows; i++, to += to_row, from += columns) {
+    for (int j = 0; j < whole; j += WIDTH)
+      v_store(to + j, v_load(from + j));
+    if (whole < columns)
+      v_store_some(to + whole, mask, v_load_some(from + whole, mask));
+  }
+}
+
 #define TILE(rows, vectors)                                                                                            \
   static TARGET void correlate_##rows##x##vectors(const Correlate *p) { correlate(p, rows, vectors); }                 \
   static TARGET void weigh_##rows##x##vectors(const Weigh *p) { weigh(p, rows, vectors); }

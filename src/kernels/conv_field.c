@@ -4,8 +4,6 @@
 #include "kernels/conv_tile.h"
 #include "kernels/tile.h"
 
-#include <string.h>
-
 enum { LINE = 16, OVERRUN = CONV_VECTORS * CONV_WIDTH, STRIP_POSITIONS = 512 };
 
 const ConvSet *conv_set(void) {
@@ -52,15 +50,16 @@ void field_set(const Field *field, float *to, int i, const float *x, ptrdiff_t i
   const int s = field->stride, h = field->h, w = field->w, before = field->before;
   x += (image * field->channels + channel) * h * w;
   to += i * field->pitch + channel * field->channel;
+  if (s == 1) {
+    conv_set()->copy(to + before * field->line + before, field->line, x, h, w);
+    return;
+  }
   for (int row = 0; row < h; row++, x += w) {
     const int y = row + before;
     float *line = to + y % s * s * field->phase + y / s * field->line;
-    if (s == 1)
-      memcpy(line + before, x, (size_t)w * sizeof *x);
-    else
-      for (int phase = 0; phase < s; phase++, line += field->phase)
-        for (int j = before <= phase ? 0 : (before - phase + s - 1) / s; j * s + phase - before < w; j++)
-          line[j] = x[j * s + phase - before];
+    for (int phase = 0; phase < s; phase++, line += field->phase)
+      for (int j = before <= phase ? 0 : (before - phase + s - 1) / s; j * s + phase - before < w; j++)
+        line[j] = x[j * s + phase - before];
   }
 }
 

@@ -60,4 +60,4 @@ ADD(2)
 #define TABLE(what)                                                                                                    \
   { NAMES(what, 1), NAMES(what, 2), NAMES(what, 3), NAMES(what, 4) }
 
-const ConvSet conv_set_portable = {WIDTH, ROWS, VECTORS, TABLE(correlate), TABLE(weigh), {add_1, add_2}};
+const ConvSet conv_set_portable = {WIDTH, ROWS, VECTORS, TABLE(correlate), TABLE(weigh), {add_1, add_2}, copy};

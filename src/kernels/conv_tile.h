@@ -49,6 +49,8 @@ typedef struct ConvSet {
   void (*weigh[CONV_ROWS][CONV_VECTORS])(const Weigh *);
   /// sum[j] continues with the chain over l < n of dy[l dy_step + j] (plain additions), j < vectors * width.
   void (*add[CONV_VECTORS])(float *sum, const float *dy, ptrdiff_t dy_step, int n);
+  /// to[i to_row + j] = from[i columns + j], i < rows, j < columns.
+  void (*copy)(float *to, ptrdiff_t to_row, const float *from, int rows, int columns);
 } ConvSet;
 
 extern const ConvSet conv_set_avx512, conv_set_avx2, conv_set_portable;
