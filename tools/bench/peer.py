@@ -4,12 +4,14 @@
     tools/bench/peer.py --workload W1 [--threads N] [--ranks N] [--seconds S] [--forward] [--first-step]
 
 Data in memory, a shuffled gather per batch, gradients set to none, denormals flushed, channels-last where it wins, bags of codes as
-EmbeddingBag or as multi-hot products, four ways to do Adam (PyTorch's loop and foreach; one flat block; one flat block in pieces that
-stay in cache): every combination is tried for a moment and the fastest one is measured. With --ranks: DistributedDataParallel over
-gloo, the batch divided (batch norm not synchronised, which favours the peer)."""
+EmbeddingBag or as multi-hot products, a sample's candidates gathered from the memory bank or out of a product with all of it, four ways
+to do Adam (PyTorch's loop and foreach; one flat block; one flat block in pieces that stay in cache): every combination is tried for a
+moment and the fastest one is measured. With --ranks: DistributedDataParallel over gloo, the batch divided (batch norm not synchronised,
+which favours the peer)."""
 import argparse
 import itertools
 import json
+import math
 import os
 import sys
 import time
@@ -103,7 +105,7 @@ class Model(nn.Module):
         self.outputs = 1 if workload["classes"] == 2 else workload["classes"]
         self.fusion = stack([sum(widths), *workload["fusion"], self.outputs])
         self.method = workload.get("method")
-        if self.method:
+        if self.method:  # explicit basis reallocation
             hidden, latent = self.method["factor"], self.method["latent"]
             self.factor = nn.ModuleList(stack([w, *hidden, latent]) for w in widths)
             self.inverse = nn.ModuleList(stack([latent, *self.method["inverse"], w]) for w in widths)
@@ -125,6 +127,85 @@ class Model(nn.Module):
         if self.outputs == 1:
             return loss + F.binary_cross_entropy_with_logits(logits[:, 0], labels.float())
         return loss + F.cross_entropy(logits, labels)
+
+
+class Bank:
+    """Contrast of x [rows, width] with a bank of unit vectors [n, width]: row k of `index` names the sample's own entry and its negatives."""
+
+    def __init__(self, entries, negatives, temperature, whole):
+        self.entries, self.temperature, self.whole = entries, temperature, whole
+        self.c, self.z = negatives / entries.shape[0], None
+
+    def contrast(self, x, index):
+        if self.whole:
+            dots = (x @ self.entries.t()).gather(1, index)
+        else:
+            rows = self.entries.index_select(0, index.view(-1)).view(*index.shape, -1)
+            dots = torch.bmm(rows, x[:, :, None])[:, :, 0]
+        scaled = dots * (1 / self.temperature)
+        p = scaled.exp()
+        if self.z is None:  # from the first batch, and fixed
+            self.z = p.detach().mean()
+            if torch.distributed.is_initialized():
+                torch.distributed.all_reduce(self.z)
+                self.z /= torch.distributed.get_world_size()
+            self.z = float(self.z) * self.entries.shape[0]
+        # -log(P0 / (P0 + c + e)) - sum of log(c / (Pk + c + e)), as one logarithm of each candidate
+        more = torch.log(p * (1 / (self.z * self.c)) + (1 + 1e-7 / self.c)).sum()
+        return more / x.shape[0] - scaled[:, 0].mean() + math.log(self.z * self.c)
+
+    def remember(self, index, rows, momentum):
+        self.entries[index] = F.normalize(momentum * self.entries[index] + (1 - momentum) * rows, dim=1)
+
+
+class Distillation(nn.Module):
+    """A student learns from its labels and, by contrast, from a frozen teacher."""
+
+    def __init__(self, workload, bags, labels, whole):
+        super().__init__()
+        kd = workload["method"]["distillation"]
+        (self.student,), (self.teacher,) = kd["student"], kd["teachers"]
+        self.names, self.weight, self.momentum, self.negatives = [self.student, self.teacher], kd["crd"], kd["momentum"], kd["negatives"]
+        self.encoders = nn.ModuleList(encoder_of(workload["modalities"][name], bags) for name in self.names)
+        self.encoders[1].requires_grad_(False)
+        out, width, n = workload["modalities"][self.student]["encoder"]["out"], kd["embedding"], labels.numel()
+        self.outputs = 1 if workload["classes"] == 2 else workload["classes"]
+        self.head = nn.Linear(out, self.outputs)
+        self.embedding = nn.ModuleList(nn.Linear(workload["modalities"][name]["encoder"]["out"], width) for name in self.names)
+        self.banks = [Bank(F.normalize(torch.randn(n, width), dim=1), self.negatives, kd["bank_temperature"], whole) for _ in self.names]
+        self.by_class = torch.argsort(labels, stable=True)  # negatives of a class: all of this but one stretch
+        self.own = torch.bincount(labels, minlength=workload["classes"])
+        self.begin, self.news = self.own.cumsum(0) - self.own, None
+
+    def candidates(self, index, labels):
+        own, begin = self.own[labels][:, None], self.begin[labels][:, None]
+        at = (torch.rand(index.numel(), self.negatives) * (self.by_class.numel() - own)).long()
+        return torch.cat([index[:, None], self.by_class[at + (at >= begin) * own]], 1)
+
+    def forward(self, inputs, labels=None, index=None, candidates=None):
+        z = self.encoders[0](inputs[self.student])
+        logits = self.head(z)
+        if labels is None:
+            return logits
+        with torch.no_grad():
+            taught = self.encoders[1](inputs[self.teacher])
+        s, t = (F.normalize(embed(x), dim=1) for embed, x in zip(self.embedding, (z, taught)))
+        candidates = self.candidates(index, labels) if candidates is None else candidates
+        contrast = self.banks[1].contrast(s, candidates) + self.banks[0].contrast(t, candidates)
+        self.news = index, s.detach(), t.detach()
+        return self.weight * contrast + (F.binary_cross_entropy_with_logits(logits[:, 0], labels.float()) if self.outputs == 1
+                                         else F.cross_entropy(logits, labels))
+
+    def remember(self, ranks):
+        """Banks of all ranks remember the whole batch."""
+        index, s, t = self.news
+        if ranks > 1:
+            mine = torch.cat([s, t, index[:, None].float()], 1)
+            rows = mine.new_empty(ranks * mine.shape[0], mine.shape[1])
+            torch.distributed.all_gather(list(rows.chunk(ranks)), mine)
+            s, t, index = rows[:, :s.shape[1]], rows[:, s.shape[1]:-1], rows[:, -1].long()
+        for bank, rows in zip(self.banks, (s, t)):
+            bank.remember(index, rows, self.momentum)
 
 
 class FlatAdam:
@@ -188,7 +269,7 @@ class Batches:
                 hot = torch.zeros(samples, workload["modalities"][name]["vocabulary"])
                 hot[torch.arange(samples).repeat_interleave(offsets[1:] - offsets[:-1]), codes] = 1
                 self.dense[name] = hot
-        self.batch, self.rank, self.ranks = workload["batch"], rank, ranks
+        self.batch, self.rank, self.ranks, self.names = workload["batch"], rank, ranks, set(inputs)
         self.order = iter(())
 
     def next(self):
@@ -199,37 +280,42 @@ class Batches:
             self.order = iter(order[:whole].view(-1, self.batch)[:, self.rank * self.batch // self.ranks:
                                                                  (self.rank + 1) * self.batch // self.ranks])
             index = next(self.order)
-        inputs = {name: values[index] for name, values in self.dense.items()}
+        inputs = {name: values[index] for name, values in self.dense.items() if name in self.names}
         for name, (offsets, codes, lengths) in self.bags.items():
+            if name not in self.names:
+                continue
             length = lengths[index]
             ends = length.cumsum(0)
             start = torch.cat([ends.new_zeros(1), ends])
             at = torch.arange(int(ends[-1])) + (offsets[index] - start[:-1]).repeat_interleave(length)
             inputs[name] = (start, codes[at])
-        return inputs, self.labels[index]
+        return inputs, self.labels[index], index
 
 
 class Trainer:
     def __init__(self, workload, samples, variant, rank, ranks):
-        adam, form, memory_format = variant.split(",")
+        adam, form, memory_format, *bank = variant.split(",")
         torch.manual_seed(1)
         self.batches = Batches(workload, samples, form, memory_format, rank, ranks)
-        self.model = Model(workload, form == "bags")
+        self.model = Distillation(workload, form == "bags", self.batches.labels, bank[0] == "whole") if bank else Model(workload, form == "bags")
+        self.distillation, self.ranks = self.model if bank else None, ranks
+        self.batches.names = set(self.model.names)
         if memory_format == "channels-last":
             self.model = self.model.to(memory_format=torch.channels_last)
-        self.optimizer = optimizer_of(adam, list(self.model.parameters())) if ranks == 1 else None
         if ranks > 1:
             self.model = nn.parallel.DistributedDataParallel(self.model, gradient_as_bucket_view=True)
-            self.optimizer = optimizer_of(adam, list(self.model.parameters()))
+        self.optimizer = optimizer_of(adam, [p for p in self.model.parameters() if p.requires_grad])
 
     def step(self):
-        inputs, labels = self.batches.next()
+        inputs, labels, index = self.batches.next()
         self.optimizer.zero_grad(set_to_none=True)
-        self.model(inputs, labels).backward()
+        self.model(inputs, labels, *([index] if self.distillation else [])).backward()
         self.optimizer.step()
+        if self.distillation:
+            self.distillation.remember(self.ranks)
 
     def forward(self):
-        inputs, _ = self.batches.next()
+        inputs, *_ = self.batches.next()
         with torch.inference_mode():
             self.model(inputs)
 
@@ -252,7 +338,9 @@ def variants(workload, ranks):
     adam = ("loop", "foreach") if ranks > 1 else ("loop", "foreach", "flat", "flat-blocked")
     form = ("multihot", "bags") if any(m["vocabulary"] for m in workload["modalities"].values()) else ("multihot",)
     images = any(len(m["shape"]) == 3 for m in workload["modalities"].values())
-    return [",".join(v) for v in itertools.product(adam, form, ("contiguous", "channels-last") if images else ("contiguous",))]
+    layout = ("contiguous", "channels-last") if images else ("contiguous",)
+    bank = [("gathered", "whole")] if workload.get("method", {}).get("type") == "kd" else []
+    return [",".join(v) for v in itertools.product(adam, form, layout, *bank)]
 
 
 def main():

@@ -6,6 +6,8 @@
     W3  six modalities, three of them bags of codes: 32; 2048, 1024 and 2048 codes; 256; 768; each to 512-256-128, fusion
         768-512-1, batch 256
     W4  W3 with EBR (h and its inverse 128-1024-512-1024-128, discriminator 512-512-256-6), the reversed loss in every step
+    W5  W3's phase of distillation: diagnoses learn from notes, a frozen teacher, by their labels and by contrast against two banks of
+        8192 embeddings of width 128 with 512 negatives a sample
     W6  six encoders 1024-2048-2048-512, fusion 3072-2048-10, batch 512: nothing but matrix products
 
 All: float32, Adam 1e-3, every modality present."""
@@ -28,6 +30,9 @@ def clinical():
 EBR = {"type": "ebr", "factor": [1024], "latent": 512, "inverse": [1024], "discriminator": [512, 256],
        "adversarial": {"weight": 1.0, "schedule": "joint"}}
 
+KD = {"type": "kd", "distillation": {"stage": "distil", "student": ["diagnoses"], "teachers": ["notes"], "crd": 0.8, "negatives": 512,
+                                     "embedding": 128, "momentum": 0.5, "bank_temperature": 0.07}}
+
 WORKLOADS = {
     "W1": {"batch": 128, "samples": 8192, "classes": 10, "fusion": [256],
            "modalities": {"image": mlp([784], [512, 256], 64), "audio": mlp([400], [512, 256], 64)}},
@@ -37,6 +42,7 @@ WORKLOADS = {
                                     "encoder": {"type": "cnn", "channels": [16, 32, 64, 64], "out": 64}}}},
     "W3": {"batch": 256, "samples": 8192, "classes": 2, "fusion": [512], "modalities": clinical()},
     "W4": {"batch": 256, "samples": 8192, "classes": 2, "fusion": [512], "modalities": clinical(), "method": EBR},
+    "W5": {"batch": 256, "samples": 8192, "classes": 2, "fusion": [512], "modalities": clinical(), "method": KD},
     "W6": {"batch": 512, "samples": 4096, "classes": 10, "fusion": [2048],
            "modalities": {f"m{i}": mlp([1024], [2048, 2048], 512) for i in range(6)}},
 }
