@@ -23,6 +23,8 @@ extern const int analyze_measures_count;
 /// What `rebasis analyze` was asked for.
 typedef struct AnalyzeRequest {
   const char *only;             // names with commas between; NULL: all
+  const char *targets;          // sweep directory of models trained on one set of modalities each, for substitutability; NULL: none
+  const struct Targets *opened; // those, read; set by analyze_folder
   const char *data;             // another data set, or NULL
   const char *const *set;       // overrides of the run's configuration [sets]
   int sets;

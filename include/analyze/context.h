@@ -28,6 +28,7 @@ struct AnalyzeContext {
   int64_t step, epoch;         // of the model: steps and epochs done
   bool training;               // inside a training run: stay cheap
   bool table;                  // print what analyze_row is told
+  const struct Targets *targets; // borrowed: models trained on sets of modalities (src/analyze/targets.h); NULL: none were named
   const char *measure;         // the one that runs now
   struct MetricsLog *log;      // inside training, else NULL
   int64_t n, *order;           // all samples of the split: order[n] are indices in the data set; the same on every rank

@@ -70,6 +70,10 @@ Status tree_graft(Tree *tree, const char *path, const Tree *from, const Node *va
 /// A plain scalar that stands where `place` does, and hangs nowhere.
 Status tree_scalar(Node **scalar, Tree *tree, const char *text, const Node *place);
 
+/// A copy of `node`, a map or list of the tree with at most 32 children, that keeps child k where bit k of `members` is
+/// set; it hangs nowhere.
+Status tree_subset(Node **subset, Tree *tree, const Node *node, uint32_t members);
+
 const Node *tree_root(const Tree *tree);
 const char *tree_name(const Tree *tree);
 

@@ -8,6 +8,7 @@
 ///   sweep:   {method.type: [vanilla, ebr]}    # a grid: every value of each key with every value of the others
 ///   zip:                                      # keys that change together: lists of one length; one map, or a list of maps
 ///     - {missingness.fill: [zero, mean], fusion.type: [concat, sum]}
+///   subsets: {modalities: {a: {}, b: {}}}     # every part of a map or list that is not empty, the whole first: {a, b}, {b}, {a}
 ///   sample:  {count: 20, seed: 1, optimizer.learning_rate: {loguniform: [1.0e-4, 1.0e-2]}}    # or uniform, or choice: [a, b]
 ///   repeats: 5                                # seeds 1 … 5, or a list of seeds
 ///   slurm:   {partition: cpu, time: "02:00:00", exclusive: true}                              # options of sbatch, as they are
@@ -31,7 +32,7 @@ typedef struct SpaceAxis {
 
 /// Axes that change together. Runs are numbered with the last group changing fastest.
 typedef struct SpaceGroup {
-  const char *kind;    // "sweep", "zip", "sample" or "repeats"
+  const char *kind;    // "sweep", "zip", "subsets", "sample" or "repeats"
   int first, axes, length;
   int64_t stride;      // value k of a run numbered n: (n / stride) % length
 } SpaceGroup;

@@ -142,7 +142,7 @@ static Status analyze_session(AnalyzeContext *context, Session *session, const A
 
 Status analyze_run(const Comm *comm, const char *run, const AnalyzeRequest *request) {
   Session session = {.comm = comm};
-  AnalyzeContext context = {.run = run, .table = request->table};
+  AnalyzeContext context = {.run = run, .table = request->table, .targets = request->opened};
   json_t *all = json_object();
   REQUIRE(all, "out of memory for results");
   Status status = analyze_session(&context, &session, request, all);

@@ -8,11 +8,14 @@
 //   nearest        z_j of the modality j in P nearest to i: least mean distance |z_i - z_j| over the training samples; equal widths only
 //   late fusion    no fusion: mean of the probabilities of linear probes (probe.c) of the modalities in P
 //   model          as the run itself would: missingness.fill, or (EBR) h_i^-1(g_j(x)) of the most similar modality
+//   target         a model trained for exactly P (targets.c): the upper reference; where --targets names such models
 // Scores of the split under each. A. Chaudhuri et al., ICML 2025, Table 6, which names the ways and defines none.
 #include "analyze/figures.h"
 #include "analyze/pooled.h"
 #include "analyze/probe.h"
 #include "analyze/tail.h"
+#include "analyze/targets.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -23,9 +26,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ZEROS, RANDOM, MEAN, CLASS_MEAN, CLASS_ORACLE, NEAREST, LATE, MODEL, WAYS };
-static const char *const way_names[WAYS] = {"zeros",        "random",  "mean",        "class mean",
-                                            "class oracle", "nearest", "late fusion", "model"};
+enum { ZEROS, RANDOM, MEAN, CLASS_MEAN, CLASS_ORACLE, NEAREST, LATE, MODEL, TARGET, WAYS };
+static const char *const way_names[WAYS] = {"zeros",   "random",      "mean",  "class mean", "class oracle",
+                                            "nearest", "late fusion", "model", "target"};
 enum { PATTERNS_MOST = 128, ROWS_AT_ONCE = 256, SITE_RANDOM = 1 };
 
 typedef struct Substitutability {
@@ -44,6 +47,7 @@ typedef struct Substitutability {
   float *logits;                                     // owned [n, outputs]
   int32_t *guess, *label, *scored;                   // owned: by row here; [n]; [n]
   Scores *score;                                     // owned [WAYS, PATTERNS_MOST]
+  const Target *target[PATTERNS_MOST];               // of the root; NULL: none
   double *chance;                                    // owned [2, classes]: late fusion's probabilities
 } Substitutability;
 
@@ -363,10 +367,41 @@ static void summarise(Substitutability *work, json_t *figure, json_t *object, co
                 (Estimate){summary.mean, {summary.mean - summary.deviation, summary.mean + summary.deviation}, n});
 }
 
+// One way over all sets; of targets, those that there are.
+static json_t *patterns_json(const Substitutability *work, int way) {
+  json_t *patterns = json_array();
+  for (int p = 0; p < work->patterns; p++) {
+    const Scores *score = &work->score[way * PATTERNS_MOST + p];
+    if (way == TARGET && score->n == 0)
+      continue;
+    json_t *object = pattern_json(work, work->pattern[p], score);
+    if (way == TARGET && work->target[p])
+      json_object_set_new(object, "run", json_string(work->target[p]->run));
+    json_array_append_new(patterns, object);
+  }
+  return patterns;
+}
+
+// How many sets have a model of their own: said wherever there are such models, since the mean of fewer sets is not that of all.
+static void report_targets(const Substitutability *work, json_t *result) {
+  const Targets *targets = work->context->targets;
+  int found = 0;
+  if (!targets)
+    return;
+  for (int p = 0; p < work->patterns; p++)
+    found += work->score[TARGET * PATTERNS_MOST + p].n > 0;
+  json_object_set_new(result, "targets",
+                      json_pack("{s:s, s:i, s:i}", "directory", targets->dir, "found", found, "sets", work->patterns));
+  if (found < work->patterns)
+    log_warning("%s: targets for %d of %d sets; the mean of \"target\" is over these", targets->dir, found,
+                work->patterns);
+}
+
 static void report(Substitutability *work, json_t *result) {
   static const char caption[] =
       "Mean over all sets of modalities that are there (n), what is missing being replaced where representations enter "
-      "the fusion. Whiskers: one standard deviation over the sets.";
+      "the fusion; target: a model trained for exactly the set, where there is one. Whiskers: one standard deviation "
+      "over the sets.";
   json_t *ways = json_object(), *accuracy = json_object(), *auroc = json_object();
   json_t *first =
       figure_add(result, "bars", "Substitutes for missing modalities", "accuracy, mean over sets", NULL, caption);
@@ -378,25 +413,24 @@ static void report(Substitutability *work, json_t *result) {
   for (int i = 1; i < work->m; i++)
     near &= work->width[i] == work->width[0];
   for (int way = 0; way < WAYS; way++) {
-    json_t *patterns = json_array();
-    if (way == NEAREST && !near) {
-      json_decref(patterns);
+    if ((way == NEAREST && !near) || (way == TARGET && !work->context->targets))
       continue;
-    }
-    for (int p = 0; p < work->patterns; p++)
-      json_array_append_new(patterns, pattern_json(work, work->pattern[p], &work->score[way * PATTERNS_MOST + p]));
-    json_object_set_new(ways, way_names[way], patterns);
+    json_object_set_new(ways, way_names[way], patterns_json(work, way));
     summarise(work, first, accuracy, "accuracy", way, false);
     summarise(work, second, auroc, "auroc", way, true);
   }
   json_object_set_new(result, "accuracy", accuracy);
   json_object_set_new(result, "auroc", auroc);
   json_object_set_new(result, "patterns", ways);
+  report_targets(work, result);
 }
 
 static Status measure(Substitutability *work, json_t *result) {
   TRY(probe_train_context(&work->train, work->context, PROBE_SAMPLES));
   TRY(comm_agree(work->context->comm, take(work)));
+  if (work->context->targets)
+    TRY(targets_scores(work->score + TARGET * PATTERNS_MOST, work->target, work->context, work->pattern,
+                       work->patterns));
   TRY(learn(work));
   TRY(score_all(work));
   report(work, result);

@@ -12,7 +12,7 @@ typedef struct AnalyzeState {
   CommonOptions common;
   AnalyzeRequest request;
   const char *run, *set[WORDS_MOST];
-  char *only, *data, *split;
+  char *only, *data, *split, *targets;
   long long samples;
   int json;
   Status probe;
@@ -55,6 +55,8 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
   const struct poptOption table[] = {
       {"only", 0, POPT_ARG_STRING, &state->only, 0, "these measures (default: all)", "NAME[,NAME]"},
       {"data", 0, POPT_ARG_STRING, &state->data, 0, "another data set than the run's own", "FILE.h5"},
+      {"targets", 0, POPT_ARG_STRING, &state->targets, 0,
+       "substitutability: beside models trained for each set of modalities, runs of this sweep", "SWEEP_DIR"},
       {"split", 0, POPT_ARG_STRING, &state->split, 0, "train, validation or test (default: test)", "NAME"},
       {"samples", 0, POPT_ARG_LONGLONG, &state->samples, 0, "at most so many, evenly spaced (default: all)", "N"},
       {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "override a key of the run's configuration", "KEY.PATH=VALUE"},
@@ -65,7 +67,8 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
       argc, argv, table, "RUN_DIR | SWEEP_DIR",
       "  rebasis analyze runs/avmnist                    # runs/avmnist/analysis/NAME.json for every measure\n"
       "  mpirun -np 4 rebasis analyze runs/avmnist --only rank --split validation\n"
-      "  rebasis analyze sweeps/sweep-planted --only similarity      # every run of the sweep\n",
+      "  rebasis analyze sweeps/sweep-planted --only similarity      # every run of the sweep\n"
+      "  rebasis analyze sweeps/table-6-mfeat --only substitutability --targets sweeps/table-6-target-mfeat\n",
       &state->common, take, state, &words, done));
   if (*done) {
     list_measures();
@@ -77,6 +80,8 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
     return status_error(EXIT_USAGE, "analyze: --samples %lld; write a number of samples, or 0 for all", state->samples);
   state->run = words[0];
   TRY(analyze_check(state->only));
+  if (state->targets && state->only && !strstr(state->only, "substitutability"))
+    return status_error(EXIT_USAGE, "analyze: --targets is for the measure substitutability; --only leaves that out");
   TRY(read_split(state));
   if (state->data)
     state->probe = data_probe(state->data);
@@ -87,6 +92,7 @@ static Status run(const Comm *comm, void *user) {
   AnalyzeState *state = user;
   TRY(comm_agree(comm, state->probe));
   state->request.only = state->only;
+  state->request.targets = state->targets;
   state->request.data = state->data;
   state->request.set = state->set;
   state->request.samples = state->samples;

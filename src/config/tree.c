@@ -384,3 +384,17 @@ Status tree_scalar(Node **scalar, Tree *tree, const char *text, const Node *plac
   stand_at(*scalar, place);
   return STATUS_OK;
 }
+
+Status tree_subset(Node **subset, Tree *tree, const Node *node, uint32_t members) {
+  TRY(node_make(subset, tree, node->kind, NULL, 0));
+  stand_at(*subset, node);
+  int k = 0;
+  for (const Node *child = node->child; child; child = child->next, k++) {
+    Node *made;
+    if (!(members >> k & 1))
+      continue;
+    TRY(copy_node(&made, tree, tree, child));
+    node_append(*subset, made);
+  }
+  return STATUS_OK;
+}

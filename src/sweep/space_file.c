@@ -1,4 +1,4 @@
-// From the text of a sweep file to axes: each of sweep, zip, sample and repeats becomes groups of keys with lists of one length.
+// From the text of a sweep file to axes: each of sweep, zip, subsets, sample and repeats becomes groups of keys with lists of one length.
 // Draw j of a key:  u = bits(seed, RANDOM_SWEEP, site = hash of the key; item j) / 2^53
 //   uniform low + u (high - low);  loguniform low (high / low)^u;  choice: item floor(u n);  whole keys: each whole number alike
 #include "sweep/space_file.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COUNT_MOST = 100000 };
+enum { COUNT_MOST = 100000, MEMBERS_MOST = 16 };
 
 static void *grow(void *list, int count, size_t size) {
   void *longer = realloc(list, ((size_t)count + 1) * size);
@@ -127,6 +127,29 @@ static void read_zip(Space *space, const Node *node) {
   }
   for (const Node *map = node->child; map; map = map->next)
     read_zip_group(space, map);
+}
+
+// --- subsets
+
+static Status read_subsets(Space *space, const Node *map) {
+  if (!is_map(space, map, "subsets", "subsets: {modalities: {image: {}, audio: {}}}"))
+    return STATUS_OK;
+  for (const Node *whole = map->child; whole; whole = whole->next) {
+    if (whole->kind == NODE_SCALAR || whole->children == 0 || whole->children > MEMBERS_MOST) {
+      tree_complain(space->tree, whole, "subsets.%.60s: a map or list of 1 to %d members is wanted", whole->key,
+                    MEMBERS_MOST);
+      continue;
+    }
+    uint32_t all = ((uint32_t)1 << whole->children) - 1;
+    add_group(space, "subsets", (int)all);
+    SpaceAxis *axis = add_axis(space, whole, whole->key);
+    for (uint32_t members = all; axis && members > 0; members--) {
+      Node *made;
+      TRY(tree_subset(&made, space->tree, whole, members));
+      set_value(axis, (int)(all - members), made);
+    }
+  }
+  return STATUS_OK;
 }
 
 // --- sample
@@ -342,7 +365,7 @@ static Status read_base(Space *space, const Node *node) {
 }
 
 static void refuse_unknown(Space *space, const Node *root) {
-  static const char *const keys[] = {"name", "base", "sweep", "zip", "sample", "repeats", "slurm"};
+  static const char *const keys[] = {"name", "base", "sweep", "zip", "subsets", "sample", "repeats", "slurm"};
   enum { KEYS = sizeof keys / sizeof *keys };
   for (const Node *node = root->child; node; node = node->next) {
     bool known = false;
@@ -353,8 +376,8 @@ static void refuse_unknown(Space *space, const Node *root) {
       tree_complain(space->tree, node, "%.60s is not a key of a sweep; did you mean %s?", node->key, near);
     else if (!known)
       tree_complain(space->tree, node,
-                    "%.60s is not a key of a sweep; the keys are name, base, sweep, zip, sample, "
-                    "repeats, slurm",
+                    "%.60s is not a key of a sweep; the keys are name, base, sweep, zip, subsets, "
+                    "sample, repeats, slurm",
                     node->key);
   }
 }
@@ -369,11 +392,14 @@ Status space_file_read(Space *space, const char *path) {
   refuse_unknown(space, root);
   name_space(space, node_find(root, "name"));
   const Node *grid = node_find(root, "sweep"), *zip = node_find(root, "zip"), *sample = node_find(root, "sample"),
-             *repeats = node_find(root, "repeats"), *slurm = node_find(root, "slurm");
+             *subsets = node_find(root, "subsets"), *repeats = node_find(root, "repeats"),
+             *slurm = node_find(root, "slurm");
   if (zip)
     read_zip(space, zip);
   if (grid)
     read_grid(space, grid);
+  if (subsets)
+    TRY(read_subsets(space, subsets));
   if (sample)
     TRY(read_sample(space, sample));
   if (repeats)

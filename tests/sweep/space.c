@@ -98,6 +98,24 @@ static void check_twins(void) {
   space_free(&space);
 }
 
+// All seven parts of a map of three, and of a list, each as if it stood there; the whole comes first.
+static void check_subsets(void) {
+  Space space =
+      read_text("base: base.yaml\nsubsets: {modalities: {a: {encoder: {out: 5}}, b: {}, c: {}}}\nrepeats: 2\n");
+  CHECK(space.runs == 14 && space.groups == 2, "%d runs", space.runs);
+  check_run(&space, 0, (const char *[]){"modalities={a: {encoder: {out: 5}}, b: {}, c: {}}", "run.seed=1"}, 2);
+  check_run(&space, 5, (const char *[]){"modalities={a: {encoder: {out: 5}}, c: {}}", "run.seed=2"}, 2);
+  check_run(&space, 12, (const char *[]){"modalities={a: {encoder: {out: 5}}}", "run.seed=1"}, 2);
+  for (int i = 0; i < space.runs; i++)
+    for (int k = 0; k < i; k++)
+      CHECK(space.run[i].hash != space.run[k].hash, "runs %d and %d are one", i, k);
+  space_free(&space);
+  space = read_text("base: base.yaml\nsubsets: {missingness.evaluate: [0.1, 0.2]}\n");
+  CHECK(space.runs == 3, "%d runs", space.runs);
+  check_run(&space, 1, (const char *[]){"missingness.evaluate=[0.2]"}, 1);
+  space_free(&space);
+}
+
 static double drawn(const Space *space, int run, const char *key) {
   for (int a = 0; a < space->axes; a++)
     if (!strcmp(space->axis[a].key, key)) {
@@ -162,6 +180,9 @@ static void check_mistakes(void) {
   check_refused(INLINE "sweep: {run.out: [a]}\n", wrong, "s.yaml:2:9: run.out is given by the sweep itself", "");
   check_refused(INLINE "zip: {train.epochs: [1, 2], data.batch: [1]}\n", wrong, "s.yaml:2:29: data.batch has 1 values",
                 "change together");
+  check_refused(INLINE "subsets: {train.epochs: 5}\n", wrong, "s.yaml:2:11: subsets.train.epochs: a map or list", "");
+  check_refused(INLINE "subsets: [modalities]\n", wrong, "s.yaml:2:1: subsets is a list", "a map is wanted");
+  check_refused(INLINE "subsets: {modalities: {a: {}, b: {oen: 1}}}\n", wrong, "s.yaml:2:", "oen is not a key");
   check_refused(INLINE "sample: {train.epochs: {uniform: [1, 2]}}\n", wrong, "s.yaml:2:1: sample.count is missing", "");
   check_refused(INLINE "sample: {count: 2, data.batch: {unifrom: [1, 2]}}\n", wrong,
                 "s.yaml:2:33: unifrom is no distribution", "uniform?");
@@ -191,6 +212,7 @@ int main(void) {
   check_product();
   check_identity();
   check_twins();
+  check_subsets();
   check_draws();
   check_options();
   check_mistakes();
