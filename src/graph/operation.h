@@ -26,8 +26,9 @@ typedef struct Operation {
   unsigned pulls; // inputs that a gradient flows into
   bool alias;     // y = x: the output is the memory of input 0, there is no forward
   bool in_place;  // forward may write y over input 0
-  bool in_place_gradient; // backward may write dx of input 0 over dy (never with parameters: sum still wants dy)
+  bool in_place_gradient; // backward may write dx of input 0 over dy (not where sum still wants dy)
   bool fuses_relu;        // forward honours node->relu
+  bool pulls_relu;        // backward too: dy is that of the ReLU
   Needs (*needs)(const Graph *graph, const Node *node, int rows, bool training, int threads);
   void (*forward)(Graph *graph, const Node *node, const Pass *pass);
   /// Writes (or adds, node_dx says) the gradients of the inputs; called only when dy exists.
@@ -50,7 +51,7 @@ struct Node {
   // by the plan
   uint64_t accumulates;                 // bit i (inputs are 62 at most): dx of input i is added to what is there
   bool active;                          // dy exists and somebody wants what backward gives
-  bool relu, skipped;                   // the ReLU behind is done here; this is that ReLU
+  bool relu, skipped, pull_skipped;     // the ReLU behind is done here; this is that ReLU, whose forward or both are skipped
   bool defers;                          // a parameter is used elsewhere too: its sum waits for the end
   size_t kept_at;
   void *kept;

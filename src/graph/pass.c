@@ -145,7 +145,7 @@ static void sum_deferred(Graph *graph, const Pass *pass, float *gradient, int fi
 
 static void node_backward(Graph *graph, const Node *node, const Pass *pass, float *const *gradient,
                           const SliceNode *tree, int trees) {
-  if (node->active && node->operation->backward)
+  if (node->active && !node->pull_skipped && node->operation->backward)
     node->operation->backward(graph, node, pass);
   if (node->parameters == 0 || node->defers)
     return;

@@ -52,7 +52,7 @@ static void plan_roots(Graph *graph, bool training) {
     if (!node)
       continue;
     const Operation *operation = node->operation;
-    node->relu = node->skipped = false;
+    node->relu = node->skipped = node->pull_skipped = false;
     if (operation->alias) {
       value->root = graph->value[node->input[0]].root;
     } else if (operation->in_place && !(training && (operation->reads & SLOT_0)) &&
@@ -60,8 +60,10 @@ static void plan_roots(Graph *graph, bool training) {
       value->root = graph->value[node->input[0]].root;
       graph->value[node->input[0]].overwritten = true;
       Node *before = value_node(graph, node->input[0]);
-      if (strcmp(operation->name, "relu") == 0 && before->operation->fuses_relu)
+      if (strcmp(operation->name, "relu") == 0 && before->operation->fuses_relu) {
         before->relu = node->skipped = true;
+        node->pull_skipped = before->operation->pulls_relu;
+      }
     }
   }
 }

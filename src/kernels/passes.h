@@ -1,10 +1,13 @@
 #ifndef KERNELS_PASSES_H
 #define KERNELS_PASSES_H
 /// Passes over arrays, made once per instruction set from passes_body.h. They are chains of IEEE operations and fmaf() per
-/// element, so that all sets agree bit for bit; what they mean stands in kernels/math.h and kernels/optimizer.h.
+/// element, so that all sets agree bit for bit; what they mean stands in kernels/math.h, kernels/norm.h and
+/// kernels/optimizer.h.
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "kernels/norm.h"
 
 enum { BAG_STRIPE = 64 };
 
@@ -37,6 +40,13 @@ typedef struct Passes {
   void (*sgd)(float *p, float *v, const float *g, size_t n, const SgdPass *rule);
   void (*adam)(float *p, float *m, float *v, const float *g, size_t n, const AdamPass *rule);
   void (*square_sums)(double *sum, const float *g, size_t n);
+  void (*norm_sums)(double *sum, const float *x, int channels, int positions);
+  void (*norm_squares)(double *sum, const float *x, const float *mean, int channels, int positions);
+  void (*norm_forward)(float *y, const float *x, const Norm *norm, int channel, int channels);
+  void (*norm_moments)(double *sum, double *product, const float *dy, const float *x, const Norm *norm, int channel,
+                       int channels);
+  void (*norm_backward)(float *dx, const float *dy, const float *x, const Norm *norm, int channel, int channels,
+                        bool accumulate);
 } Passes;
 
 extern const Passes passes_avx512, passes_avx2, passes_portable;

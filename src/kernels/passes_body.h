@@ -157,6 +157,7 @@ static TARGET void adam(float *p, float *m, float *v, const float *g, size_t n, 
 // Lane l of a block adds the squares of elements l, l + 16, …; then lanes fold in halves. A float's square is exact in double.
 enum { SQUARE_LANES = 16, WIDE = LANES / 2 };
 typedef float Narrow __attribute__((vector_size(WIDE * sizeof(float)), aligned(4)));
+typedef int32_t NarrowMask __attribute__((vector_size(WIDE * sizeof(int32_t))));
 typedef double Wide __attribute__((vector_size(WIDE * sizeof(double)), aligned(8)));
 
 static TARGET void square_sums(double *sum, const float *g, size_t n) {
@@ -179,6 +180,8 @@ static TARGET void square_sums(double *sum, const float *g, size_t n) {
     *sum++ = lane[0];
   }
 }
+
+#include "kernels/norm_body.h"
 
 const Passes PASSES = {
     .exp = exponential,
@@ -206,4 +209,9 @@ const Passes PASSES = {
     .sgd = sgd,
     .adam = adam,
     .square_sums = square_sums,
+    .norm_sums = norm_sums_pass,
+    .norm_squares = norm_squares_pass,
+    .norm_forward = norm_forward_pass,
+    .norm_moments = norm_moments_pass,
+    .norm_backward = norm_backward_pass,
 };
