@@ -79,7 +79,8 @@ int64_t rows_in_piece(const CheckpointTensor *tensor) {
 static uint64_t hash_one(int t, const Rows *rows, const Comm *comm, const CheckpointTensor *tensor, char *buffer) {
   int64_t count = tensor->dim[0], width = rows_width(tensor), piece = rows_in_piece(tensor), unused;
   int hasher = count > 0 ? rows_holder(rows, t, 0, count, &unused) : 0;
-  Hash *hash = comm->rank == hasher ? hash_open() : NULL;
+  Hash hash;
+  hash_init(&hash);
   for (int64_t row = 0, end; row < count; row = end) {
     int holder = rows_holder(rows, t, row, count, &end);
     if (end > row + piece)
@@ -87,15 +88,15 @@ static uint64_t hash_one(int t, const Rows *rows, const Comm *comm, const Checkp
     size_t bytes = (size_t)((end - row) * width) * sizeof(float);
     const float *here = comm->rank == holder ? tensor->data + (row - tensor->first) * width : NULL;
     if (comm->rank == hasher && holder == hasher) {
-      hash_add(hash, here, bytes);
+      hash_add(&hash, here, bytes);
     } else if (comm->rank == hasher) {
       MPI_Recv(buffer, (int)bytes, MPI_BYTE, holder, t & 0x7fff, comm->world, MPI_STATUS_IGNORE);
-      hash_add(hash, buffer, bytes);
+      hash_add(&hash, buffer, bytes);
     } else if (comm->rank == holder) {
       MPI_Send(here, (int)bytes, MPI_BYTE, hasher, t & 0x7fff, comm->world);
     }
   }
-  return hash ? hash_close(hash) : 0;
+  return comm->rank == hasher ? hash_value(&hash) : 0;
 }
 
 Status rows_hash(uint64_t *hash, const Rows *rows, const Comm *comm, const CheckpointTensor *tensor) {

@@ -65,15 +65,16 @@ static Status blocks_hash(uint64_t *table, int64_t first, int64_t end, int file,
 /// Hash of the table as it is in the file.
 static Status table_hash(uint64_t *value, int file, int64_t content, const char *name) {
   char piece[TABLE_PIECE * sizeof(uint64_t)];
-  Hash *hash = hash_open();
+  Hash hash;
+  hash_init(&hash);
   Status status = STATUS_OK;
   int64_t end = content + seal_table(content);
   for (int64_t at = content; at < end && status.code == 0; at += (int64_t)sizeof piece) {
     size_t size = end - at < (int64_t)sizeof piece ? (size_t)(end - at) : sizeof piece;
     status = file_read(file, piece, size, at, name);
-    hash_add(hash, piece, size);
+    hash_add(&hash, piece, size);
   }
-  *value = hash_close(hash);
+  *value = hash_value(&hash);
   return status;
 }
 

@@ -92,15 +92,16 @@ static Status hash_dataset(uint64_t *value, int64_t dataset, const CheckpointTen
   void *buffer;
   TRY(memory_take(&buffer, (size_t)(piece < count ? piece : count), (size_t)width * sizeof(float),
                   "a piece of a checkpoint"));
-  Hash *hash = hash_open();
+  Hash hash;
+  hash_init(&hash);
   Status status = STATUS_OK;
   for (int64_t row = 0, end; row < count && status.code == 0; row = end) {
     end = row + piece < count ? row + piece : count;
     status = verify_read_rows(buffer, dataset, tensor, row, end, name);
     if (status.code == 0)
-      hash_add(hash, buffer, (size_t)((end - row) * width) * sizeof(float));
+      hash_add(&hash, buffer, (size_t)((end - row) * width) * sizeof(float));
   }
-  *value = hash_close(hash);
+  *value = hash_value(&hash);
   free(buffer);
   return status;
 }

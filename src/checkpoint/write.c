@@ -148,18 +148,20 @@ static Status write_tensors(const Draft *draft, hid_t file) {
 }
 
 /// Collective. Every rank that has the file open flushes and closes it, whatever failed before; the guard sees to it
-/// that HDF5 does not notice. Where only some ranks could open it, nobody closes.
+/// that HDF5 does not notice.
 static Status write_rows(const Draft *draft) {
   hid_t access = H5Pcreate(H5P_FILE_ACCESS);
   H5Pset_fapl_mpio(access, draft->comm->world, MPI_INFO_NULL);
   guard_begin(draft->name);
   hid_t file = H5Fopen(draft_path(draft), H5F_ACC_RDWR, access);
   H5Pclose(access);
-  Status status = comm_agree(draft->comm, file < 0 ? h5_error(EXIT_IO, draft->name, "open") : STATUS_OK);
+  Status status = guard_opened();
+  if (status.code == 0 && file < 0)
+    status = h5_error(EXIT_IO, draft->name, "open");
+  status = comm_agree(draft->comm, status);
   if (status.code != 0) {
     guard_end();
-    if (comm_any(draft->comm, file >= 0))
-      comm_abandon();
+    guard_give_up(draft->comm, file >= 0);
     return status;
   }
   status = write_tensors(draft, file);

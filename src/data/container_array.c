@@ -259,16 +259,17 @@ static Status read_variable(char **texts, uint64_t *value, const Array *array, c
   if (!raw)
     return status_error(EXIT_INTERNAL, "out of memory for %llu strings", (unsigned long long)array->points);
   Status status = read_raw(raw, array, container);
-  Hash *hash = hash_open();
+  Hash hash;
+  hash_init(&hash);
   for (uint64_t i = 0; i < array->points; i++) {
     if (!status.code) {
       texts[i] = strdup(raw[i] ? raw[i] : "");
       REQUIRE(texts[i], "out of memory for a string");
-      hash_add(hash, texts[i], strlen(texts[i]) + 1);
+      hash_add(&hash, texts[i], strlen(texts[i]) + 1);
     }
     H5free_memory(raw[i]);
   }
-  *value = hash_close(hash);
+  *value = hash_value(&hash);
   free(raw);
   return status;
 }

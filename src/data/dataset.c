@@ -190,27 +190,28 @@ void dataset_free(Dataset *dataset) {
 
 uint64_t dataset_identity(const Dataset *dataset) {
   size_t samples = (size_t)dataset->samples;
-  Hash *hash = hash_open();
-  hash_add(hash, dataset->name, strlen(dataset->name) + 1);
-  hash_add(hash, &dataset->samples, sizeof dataset->samples);
-  hash_add(hash, dataset->split, samples);
+  Hash hash;
+  hash_init(&hash);
+  hash_add(&hash, dataset->name, strlen(dataset->name) + 1);
+  hash_add(&hash, &dataset->samples, sizeof dataset->samples);
+  hash_add(&hash, dataset->split, samples);
   for (int i = 0; i < dataset->tasks; i++) {
     const DatasetTask *task = &dataset->task[i];
     int32_t shape[2] = {task->binary, task->classes};
-    hash_add(hash, task->name, strlen(task->name) + 1);
-    hash_add(hash, shape, sizeof shape);
-    hash_add(hash, task->labels, samples * sizeof *task->labels);
+    hash_add(&hash, task->name, strlen(task->name) + 1);
+    hash_add(&hash, shape, sizeof shape);
+    hash_add(&hash, task->labels, samples * sizeof *task->labels);
   }
   for (int i = 0; i < dataset->modalities; i++) {
     const DatasetModality *m = &dataset->modality[i];
     int64_t shape[4 + DATASET_DIMENSIONS] = {m->kind, m->vocabulary, m->entries, m->dimensions};
     for (int k = 0; k < m->dimensions; k++)
       shape[4 + k] = m->dim[k];
-    hash_add(hash, m->name, strlen(m->name) + 1);
-    hash_add(hash, shape, sizeof shape);
-    hash_add(hash, m->present, samples);
+    hash_add(&hash, m->name, strlen(m->name) + 1);
+    hash_add(&hash, shape, sizeof shape);
+    hash_add(&hash, m->present, samples);
   }
-  return hash_close(hash);
+  return hash_value(&hash);
 }
 
 static Status wrong(const char *path, const char *group, const char *name, const char *array, const char *text) {

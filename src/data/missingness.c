@@ -75,10 +75,11 @@ bool mask_sample(uint8_t *keep, const Dataset *dataset, const MaskProtocol *prot
 
 uint64_t mask_hash(const Dataset *dataset, const MaskProtocol *protocol, const int64_t *order, int64_t n) {
   uint8_t keep[DATASET_MODALITIES];
-  Hash *hash = hash_open();
+  Hash hash;
+  hash_init(&hash);
   for (int64_t i = 0; i < n; i++) {
     mask_sample(keep, dataset, protocol, order[i]);
-    hash_add(hash, keep, (size_t)dataset->modalities);
+    hash_add(&hash, keep, (size_t)dataset->modalities);
   }
-  return hash_close(hash);
+  return hash_value(&hash);
 }

@@ -173,7 +173,8 @@ static int wav_wanted(const struct dirent *entry) {
 static int name_compare(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
 
 static Status directory_add(Recordings *all, const char *directory, struct dirent **entry, int entries) {
-  Hash *hash = hash_open();
+  Hash hash;
+  hash_init(&hash);
   Status status = STATUS_OK;
   for (int i = 0; i < entries && !status.code; i++) {
     char path[PATH_MAX];
@@ -185,13 +186,13 @@ static Status directory_add(Recordings *all, const char *directory, struct diren
     status = file_bytes_read(&file, path, RECORDING_BYTES_MOST);
     if (status.code)
       break;
-    hash_add(hash, entry[i]->d_name, strlen(entry[i]->d_name) + 1);
-    hash_add(hash, file.bytes, file.size);
+    hash_add(&hash, entry[i]->d_name, strlen(entry[i]->d_name) + 1);
+    hash_add(&hash, file.bytes, file.size);
     all->bytes += (int64_t)file.size;
     status = recording_add(all, entry[i]->d_name, file.bytes, file.size, directory);
     file_bytes_free(&file);
   }
-  all->xxh64 = hash_close(hash);
+  all->xxh64 = hash_value(&hash);
   return status.code ? status : recordings_sort(all, directory);
 }
 

@@ -80,7 +80,7 @@ typedef struct SourceFile {
   int descriptor;
   bool ended;
   uint64_t before, size;
-  Hash *hash;
+  Hash hash;
   uint8_t piece[PIECE];
 } SourceFile;
 
@@ -96,7 +96,7 @@ static Status piece_next(Source *source, size_t unread) {
   memmove(file->piece, source->bytes + source->size - unread, unread);
   file->before += source->size - unread;
   TRY(regular_read(file->piece + unread, PIECE - unread, &got, file->descriptor, source->name));
-  hash_add(file->hash, file->piece + unread, got);
+  hash_add(&file->hash, file->piece + unread, got);
   source->bytes = file->piece;
   source->size = unread + got;
   file->ended = got == 0;
@@ -127,7 +127,7 @@ Status source_open_file(Source *source, const char *path) {
   *source = (Source){.name = path};
   TRY(memory_take((void **)&source->file, 1, sizeof *source->file, path));
   source->bytes = source->file->piece;
-  source->file->hash = hash_open();
+  hash_init(&source->file->hash);
   TRY(regular_open(&source->file->descriptor, &source->file->size, path));
   TRY(piece_next(source, 0));
   return unpack_begin(source);
@@ -135,7 +135,7 @@ Status source_open_file(Source *source, const char *path) {
 
 uint64_t source_read(const Source *source, uint64_t *xxh64) {
   REQUIRE(source->file, "%s is no file read piece by piece", source->name);
-  *xxh64 = hash_value(source->file->hash);
+  *xxh64 = hash_value(&source->file->hash);
   return source->file->before + source->size;
 }
 
@@ -264,8 +264,6 @@ void source_close(Source *source) {
     return;
   if (source->file->descriptor >= 0)
     close(source->file->descriptor);
-  if (source->file->hash)
-    hash_close(source->file->hash);
   free(source->file);
   source->file = NULL;
 }

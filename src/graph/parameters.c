@@ -132,15 +132,16 @@ static void hash_turned(Hash *hash, const float *value, const Parameter *item) {
 }
 
 uint64_t parameters_hash(const float *block, const Parameters *parameters) {
-  Hash *hash = hash_open();
+  Hash hash;
+  hash_init(&hash);
   for (int i = 0; i < parameters->count; i++) {
     const Parameter *item = &parameters->item[i];
     if (item->turned)
-      hash_turned(hash, block + item->offset, item);
+      hash_turned(&hash, block + item->offset, item);
     else
-      hash_add(hash, block + item->offset, (size_t)item->size * sizeof *block);
+      hash_add(&hash, block + item->offset, (size_t)item->size * sizeof *block);
   }
-  return hash_close(hash);
+  return hash_value(&hash);
 }
 
 void parameters_freeze(Parameters *parameters, const char *prefix) {

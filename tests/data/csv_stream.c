@@ -20,19 +20,20 @@ typedef struct Outcome {
 
 static Outcome read_all(Csv *csv, Status status) {
   Outcome outcome = {.status = status};
-  Hash *hash = hash_open();
+  Hash hash;
+  hash_init(&hash);
   for (bool more = true; !outcome.status.code && more;) {
     outcome.status = csv_next(csv, &more);
     if (outcome.status.code || !more)
       break;
     outcome.rows++;
     for (int i = 0; i < csv->cells; i++) {
-      hash_add(hash, csv->cell[i].text, strlen(csv->cell[i].text) + 1);
-      hash_add(hash, &csv->cell[i].line, 2 * sizeof(int64_t)); // line and column
+      hash_add(&hash, csv->cell[i].text, strlen(csv->cell[i].text) + 1);
+      hash_add(&hash, &csv->cell[i].line, 2 * sizeof(int64_t)); // line and column
     }
-    hash_add(hash, "\n", 1);
+    hash_add(&hash, "\n", 1);
   }
-  outcome.hash = hash_close(hash);
+  outcome.hash = hash_value(&hash);
   return outcome;
 }
 

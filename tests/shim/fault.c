@@ -311,6 +311,15 @@ ssize_t writev(int file, const struct iovec *piece, int pieces) {
 PWRITEV(pwritev)
 PWRITEV(pwritev64)
 
+#define PREADV(function)                                                                                               \
+  ssize_t function(int file, const struct iovec *piece, int pieces, off_t offset) {                                    \
+    ssize_t (*real)(int, const struct iovec *, int, off_t) = next(#function);                                          \
+    Strike result = strike("read", file, NULL);                                                                        \
+    return result == FAIL ? -1 : real(file, piece, result == PASS || pieces < 2 ? pieces : pieces / 2, offset);        \
+  }
+PREADV(preadv)
+PREADV(preadv64)
+
 #define FLUSH(function)                                                                                                \
   int function(int file) {                                                                                             \
     int (*real)(int) = next(#function);                                                                                \
