@@ -54,13 +54,18 @@ static void scaled(double *to, const LogisticRows *rows, const float *x, int d) 
     to[j] = rows->mean ? ((double)x[j] - rows->mean[j]) / rows->deviation[j] : (double)x[j];
 }
 
-static void logits_of(double *logits, const double *x, const double *weight, int d, int classes) {
-  for (int c = 0; c < classes; c++, weight += d + 1) {
-    double sum = weight[d];
-    for (int j = 0; j < d; j++)
-      sum += weight[j] * x[j];
-    logits[c] = sum;
-  }
+// turned[d + 1, classes] = weight[classes, d + 1]': so that the classes of a row, each a sum in the order of the features, go side by side.
+static void turn(double *turned, const double *weight, int d, int classes) {
+  for (int c = 0; c < classes; c++)
+    for (int j = 0; j <= d; j++)
+      turned[(size_t)j * (size_t)classes + (size_t)c] = *weight++;
+}
+
+static void logits_of(double *restrict logits, const double *x, const double *restrict turned, int d, int classes) {
+  memcpy(logits, turned + (size_t)d * (size_t)classes, (size_t)classes * sizeof *logits);
+  for (int j = 0; j < d; j++, turned += classes)
+    for (int c = 0; c < classes; c++)
+      logits[c] += turned[c] * x[j];
 }
 
 void logistic_logits(double *logits, const LogisticRows *rows, const float *x, const double *weight, int d,
@@ -68,7 +73,11 @@ void logistic_logits(double *logits, const LogisticRows *rows, const float *x, c
   double *copy = malloc((size_t)d * sizeof *copy);
   REQUIRE(copy, "out of memory for a row");
   scaled(copy, rows, x, d);
-  logits_of(logits, copy, weight, d, classes);
+  for (int c = 0; c < classes; c++, weight += d + 1) {
+    logits[c] = weight[d];
+    for (int j = 0; j < d; j++)
+      logits[c] += weight[j] * copy[j];
+  }
   free(copy);
 }
 
@@ -92,6 +101,7 @@ typedef struct Fit {
   double *sums;       // [slices, n + 2]: gradient, loss, count
   double *total;      // [n + 2]
   double *x, *logits; // a row
+  double *turned;     // [d + 1, classes]: trial
   double *s[PAIRS], *y[PAIRS], rho[PAIRS];
   double *point, *gradient, *direction, *trial, *slope; // [n]
   int pairs, newest;
@@ -99,7 +109,7 @@ typedef struct Fit {
 
 static void add_row(Fit *fit, double *sum, const float *x, int32_t label, bool with_gradient) {
   scaled(fit->x, fit->rows, x, fit->d);
-  logits_of(fit->logits, fit->x, fit->trial, fit->d, fit->classes);
+  logits_of(fit->logits, fit->x, fit->turned, fit->d, fit->classes);
   sum[fit->n] += softmax_loss(fit->logits, fit->classes, label);
   sum[fit->n + 1]++;
   for (int c = 0; with_gradient && c < fit->classes; c++, sum += fit->d + 1) {
@@ -115,6 +125,7 @@ static double evaluate(Fit *fit) {
   const LogisticRows *rows = fit->rows;
   size_t stride = (size_t)fit->n + 2;
   memset(fit->sums, 0, (size_t)rows->slices * stride * sizeof *fit->sums);
+  turn(fit->turned, fit->trial, fit->d, fit->classes);
   for (int64_t r = 0; r < rows->rows; r++)
     if (rows->label[r] >= 0)
       add_row(fit, fit->sums + (size_t)rows->slice[r] * stride, rows->x + r * fit->d, rows->label[r], true);
@@ -205,7 +216,7 @@ static bool descend(Fit *fit, double *value) {
 
 static Status take(Fit *fit, double **block) {
   size_t n = (size_t)fit->n, slices = (size_t)fit->rows->slices;
-  TRY(memory_take((void **)block, (slices + 1) * (n + 2) + (2 * PAIRS + 5) * n + (size_t)(fit->d + fit->classes),
+  TRY(memory_take((void **)block, (slices + 1) * (n + 2) + (2 * PAIRS + 6) * n + (size_t)(fit->d + fit->classes),
                   sizeof **block, "a logistic regression"));
   double *at = *block, **vector[] = {&fit->point, &fit->gradient, &fit->direction, &fit->trial, &fit->slope};
   for (int k = 0; k < 5; k++, at += n)
@@ -218,6 +229,7 @@ static Status take(Fit *fit, double **block) {
   fit->total = fit->sums + slices * (n + 2);
   fit->x = fit->total + n + 2;
   fit->logits = fit->x + fit->d;
+  fit->turned = fit->logits + fit->classes;
   return STATUS_OK;
 }
 
@@ -240,15 +252,17 @@ Status logistic_fit(double *weight, double *objective, const LogisticRows *rows,
 
 Status logistic_score(LogisticScore *score, const LogisticRows *rows, const double *weight, int d, int classes) {
   double *block, total[4];
-  TRY(memory_take((void **)&block, (size_t)(4 * rows->slices + classes + d), sizeof *block,
+  TRY(memory_take((void **)&block,
+                  (size_t)(4 * rows->slices) + (size_t)(classes + d) + (size_t)classes * (size_t)(d + 1), sizeof *block,
                   "scores of a linear probe"));
-  double *logits = block + 4 * rows->slices, *x = logits + classes;
+  double *logits = block + 4 * rows->slices, *x = logits + classes, *turned = x + d;
+  turn(turned, weight, d, classes);
   for (int64_t r = 0; r < rows->rows; r++) {
     double *sum = block + 4 * rows->slice[r];
     if (rows->label[r] < 0)
       continue;
     scaled(x, rows, rows->x + r * d, d);
-    logits_of(logits, x, weight, d, classes);
+    logits_of(logits, x, turned, d, classes);
     int best = 0;
     for (int c = 1; c < classes; c++)
       best = logits[c] > logits[best] ? c : best;
