@@ -20,6 +20,8 @@
 #include <string.h>
 
 enum { MATRIX_MOST = 32 }; // wider ones are not written out
+enum { LAYERS_AT_MOST = 1024 };
+enum { PANEL = 1 << 15 }; // entries of a matrix that travel together
 
 // What a batch's gradients are collected in: [slice][output][row of the slice][d], so that one product makes a slice's sum. A layer that reads
 // several tokens of a sample (attention) has as many rows a sample.
@@ -32,6 +34,8 @@ typedef struct Collector {
   float *product;   // owned [d, d] of the widest
   int outputs, room;
 } Collector;
+
+static size_t triangle(size_t d) { return d * (d + 1) / 2; }
 
 static int tokens_of(const AnalyzeContext *context, int k) {
   const NetworkLayer *layer = network_layer(context, k);
@@ -55,7 +59,7 @@ static Status take(Collector *collector, const bool *wanted) {
     if (wanted && !wanted[k])
       continue;
     widest = (int)d > widest ? (int)d : widest;
-    TRY(memory_take((void **)&agop->sum[k], (size_t)agop->slices * d * d, sizeof(double), "gradient products"));
+    TRY(memory_take((void **)&agop->sum[k], (size_t)agop->slices * triangle(d), sizeof(double), "gradient products"));
     TRY(memory_take((void **)&collector->gradient[k], rows * (size_t)tokens_of(context, k) * d, sizeof(float),
                     "gradients"));
   }
@@ -98,7 +102,6 @@ static void add_products(Collector *collector, int b) {
   int outputs = collector->outputs, begin, end;
   for (int k = 0; k < collector->agop->layers; k++) {
     int d = network_layer(collector->context, k)->in, tokens = tokens_of(collector->context, k);
-    size_t size = (size_t)d * (size_t)d;
     for (int s = 0; collector->gradient[k] && s < collector->agop->slices; s++) {
       slice_rows(collector, b, s, &begin, &end);
       if (begin == end)
@@ -106,9 +109,10 @@ static void add_products(Collector *collector, int b) {
       const float *g = collector->gradient[k] + (size_t)begin * (size_t)outputs * (size_t)(d * tokens);
       int row[2] = {0, (end - begin) * outputs * tokens};
       gemm_tn_slices(collector->product, d, g, d, g, d, d, d, row, 1, collector->context->session->config.grid.threads);
-      double *sum = collector->agop->sum[k] + (size_t)s * size;
-      for (size_t e = 0; e < size; e++)
-        sum[e] += (double)collector->product[e];
+      double *sum = collector->agop->sum[k] + (size_t)s * triangle((size_t)d);
+      for (int i = 0; i < d; sum += d - i, i++)
+        for (int j = i; j < d; j++)
+          sum[j - i] += (double)collector->product[(size_t)i * (size_t)d + (size_t)j];
     }
   }
 }
@@ -150,19 +154,52 @@ void agop_close(Agop *agop) {
   free(agop->sum);
 }
 
-Status agop_gather(double **all, const Agop *agop, const AnalyzeContext *context, int layer) {
-  size_t d = (size_t)network_layer(context, layer)->in;
-  TRY(comm_agree(context->comm, memory_take((void **)all, (size_t)pooled_slices_total(context) * d * d, sizeof **all,
-                                            "gradient products")));
-  pooled_gather(context, *all, agop->sum[layer], (int)(d * d));
+// Entries [first, end) of the triangle, every slice of them: all[slices in all][end - first].
+static void gather_panel(double *all, double *here, const Agop *agop, const AnalyzeContext *context, int layer,
+                         const size_t ends[2]) {
+  size_t size = triangle((size_t)network_layer(context, layer)->in), n = ends[1] - ends[0];
+  for (int s = 0; s < agop->slices; s++)
+    memcpy(here + (size_t)s * n, agop->sum[layer] + (size_t)s * size + ends[0], n * sizeof *here);
+  pooled_gather(context, all, here, (int)n);
+}
+
+Status agop_visit(const Agop *agop, const AnalyzeContext *context, int layer,
+                  void (*visit)(void *user, int i, int j, const double *slice), void *user) {
+  int d = network_layer(context, layer)->in, total = pooled_slices_total(context), i = 0, j = 0;
+  size_t size = triangle((size_t)d), most = size < PANEL ? size : PANEL;
+  double *all, slice[SLICES_MOST];
+  TRY(comm_agree(context->comm,
+                 memory_take((void **)&all, (size_t)(total + agop->slices) * most, sizeof *all, "gradient products")));
+  for (size_t first = 0; first < size; first += most) {
+    size_t end = first + most < size ? first + most : size, n = end - first;
+    gather_panel(all, all + (size_t)total * n, agop, context, layer, (size_t[]){first, end});
+    for (size_t e = 0; e < n; e++) {
+      for (int s = 0; s < total; s++)
+        slice[s] = all[(size_t)s * n + e];
+      visit(user, i, j, slice);
+      j = j + 1 < d ? j + 1 : ++i;
+    }
+  }
+  free(all);
   return STATUS_OK;
 }
 
-void agop_total(double *total, const double *all, int slices, int64_t size, int without) {
-  memset(total, 0, (size_t)size * sizeof *total);
-  for (int s = 0; s < slices; s++)
-    for (int64_t e = 0; s != without && e < size; e++)
-      total[e] += all[s * size + e];
+typedef struct Totals {
+  double *total;
+  int d, slices;
+} Totals;
+
+static void add_entry(void *user, int i, int j, const double *slice) {
+  const Totals *totals = user;
+  double sum = 0;
+  for (int s = 0; s < totals->slices; s++)
+    sum += slice[s];
+  totals->total[(int64_t)i * totals->d + j] = totals->total[(int64_t)j * totals->d + i] = sum;
+}
+
+Status agop_total(double *total, const Agop *agop, const AnalyzeContext *context, int layer) {
+  Totals totals = {total, network_layer(context, layer)->in, pooled_slices_total(context)};
+  return agop_visit(agop, context, layer, add_entry, &totals);
 }
 
 double matrix_cosine(const double *a, const double *b, int64_t size) {
@@ -198,13 +235,15 @@ typedef struct AgopFigures {
   json_t *alignment, *alignments, *shares;
 } AgopFigures;
 
-// A layer's matrices: all [slices, d, d] of the gathered sums, the total, W'W and a square root.
+// A layer's matrices: the total, W'W and a square root. Without slice s the total is R_s: of it inner[s] = <W'W, R_s>, square[s] = |R_s|^2, and
+// diagonal[slice, d] of what each slice adds.
 typedef struct LayerWork {
   AnalyzeContext *context;
   const NetworkLayer *layer;
   int d, slices;
   int64_t size;
-  double *all, *total, *gram, *root, *value;
+  double *total, *gram, *root, *value, *diagonal;
+  double inner[SLICES_MOST], square[SLICES_MOST], gram_square;
 } LayerWork;
 
 static Estimate jackknifed(const LayerWork *work, double value, const double *without) {
@@ -215,10 +254,10 @@ static void add_alignment(const LayerWork *work, const AgopFigures *figures, dou
   double without[SLICES_MOST];
   char name[200];
   double value = matrix_cosine(work->gram, work->total, work->size);
-  for (int s = 0; s < work->slices; s++) {
-    agop_total(work->root, work->all, work->slices, work->size, s);
-    without[s] = matrix_cosine(work->gram, work->root, work->size);
-  }
+  for (int s = 0; s < work->slices; s++)
+    without[s] = work->gram_square > 0 && work->square[s] > 0
+                     ? work->inner[s] / (sqrt(work->gram_square) * sqrt(work->square[s]))
+                     : NAN;
   text_print(name, sizeof name, "%s: W'W, AGOP", work->layer->path);
   figure_result(work->context, figures->alignment, figures->alignments, name, name, jackknifed(work, value, without));
   text_print(name, sizeof name, "%s: W'W, root of AGOP", work->layer->path);
@@ -226,10 +265,11 @@ static void add_alignment(const LayerWork *work, const AgopFigures *figures, dou
                 (Estimate){root, {NAN, NAN}, work->context->n});
 }
 
-static double block_trace(const double *a, int d, int begin, int end) {
+// Of a diagonal whose entries are `stride` apart.
+static double block_trace(const double *a, int64_t stride, int begin, int end) {
   double sum = 0;
   for (int j = begin; j < end; j++)
-    sum += a[(int64_t)j * d + j];
+    sum += a[j * stride];
   return sum;
 }
 
@@ -246,13 +286,13 @@ static void add_shares(const LayerWork *work, json_t *result, json_t *object, co
   figure_axis(figure, 0, 1);
   json_object_set_new(object, "shares", shares);
   for (int i = 0; i < config->modalities; i++) {
-    double value =
-        block_trace(work->total, work->d, begin[i], begin[i + 1]) / block_trace(work->total, work->d, 0, work->d);
+    double value = block_trace(work->total, work->d + 1, begin[i], begin[i + 1]) /
+                   block_trace(work->total, work->d + 1, 0, work->d);
     for (int s = 0; s < work->slices; s++) {
       double part = 0, all = 0;
       for (int t = 0; t < work->slices; t++) {
-        part += t == s ? 0 : block_trace(work->all + t * work->size, work->d, begin[i], begin[i + 1]);
-        all += t == s ? 0 : block_trace(work->all + t * work->size, work->d, 0, work->d);
+        part += t == s ? 0 : block_trace(work->diagonal + (int64_t)t * work->d, 1, begin[i], begin[i + 1]);
+        all += t == s ? 0 : block_trace(work->diagonal + (int64_t)t * work->d, 1, 0, work->d);
       }
       without[s] = part / all;
     }
@@ -273,7 +313,7 @@ static void add_spectrum(const LayerWork *work, json_t *object) {
   }
   json_object_set_new(object, "width", json_integer(work->d));
   json_object_set_new(object, "n", json_integer(work->context->n));
-  json_object_set_new(object, "trace", context_number(block_trace(work->total, work->d, 0, work->d)));
+  json_object_set_new(object, "trace", context_number(block_trace(work->total, work->d + 1, 0, work->d)));
   json_object_set_new(object, "numerical_rank", json_integer(ranks.numerical));
   json_object_set_new(object, "effective_rank", context_number(ranks.effective));
   json_object_set_new(object, "stable_rank", context_number(ranks.stable));
@@ -287,21 +327,33 @@ static void add_spectrum(const LayerWork *work, json_t *object) {
 }
 
 static Status take_work(LayerWork *work) {
-  TRY(memory_take((void **)&work->total, 3 * (size_t)work->size + (size_t)work->d, sizeof *work->total,
+  size_t size = (size_t)work->size, d = (size_t)work->d;
+  TRY(memory_take((void **)&work->total, 3 * size + d + (size_t)work->slices * d, sizeof *work->total,
                   "gradient products"));
-  work->gram = work->total + work->size;
-  work->root = work->gram + work->size;
-  work->value = work->root + work->size;
+  work->gram = work->total + size;
+  work->root = work->gram + size;
+  work->value = work->root + size;
+  work->diagonal = work->value + d;
+  weight_gram(work->gram, network_parameter(work->context, work->layer->layer.weight), work->layer->out, work->d);
   return STATUS_OK;
 }
 
-static Status fill_work(LayerWork *work) {
-  TRY(take_work(work));
-  agop_total(work->total, work->all, work->slices, work->size, -1);
-  for (int64_t e = 0; e < work->size; e++)
-    work->total[e] /= (double)work->context->n;
-  weight_gram(work->gram, network_parameter(work->context, work->layer->layer.weight), work->layer->out, work->d);
-  return matrix_root(work->root, work->value, work->total, work->d);
+static void take_entry(void *user, int i, int j, const double *slice) {
+  LayerWork *work = user;
+  double gram = work->gram[(int64_t)i * work->d + j], twice = i == j ? 1 : 2, total = 0;
+  work->gram_square += twice * gram * gram;
+  for (int s = 0; s < work->slices; s++) {
+    double rest = 0;
+    for (int t = 0; t < work->slices; t++)
+      rest += t == s ? 0 : slice[t];
+    work->inner[s] += twice * gram * rest;
+    work->square[s] += twice * rest * rest;
+    total += slice[s];
+    if (i == j)
+      work->diagonal[(int64_t)s * work->d + i] = slice[s];
+  }
+  total /= (double)work->context->n;
+  work->total[(int64_t)i * work->d + j] = work->total[(int64_t)j * work->d + i] = total;
 }
 
 static Status add_layer(AnalyzeContext *context, const Agop *agop, int k, const AgopFigures *figures, json_t *result) {
@@ -312,9 +364,11 @@ static Status add_layer(AnalyzeContext *context, const Agop *agop, int k, const 
                     .slices = pooled_slices_total(context),
                     .size = (int64_t)layer->in * layer->in};
   int begin[MODALITIES_MOST + 1];
-  Status status = agop_gather(&work.all, agop, context, k);
+  Status status = comm_agree(context->comm, take_work(&work));
   if (status.code == 0)
-    status = comm_agree(context->comm, fill_work(&work));
+    status = agop_visit(agop, context, k, take_entry, &work);
+  if (status.code == 0)
+    status = comm_agree(context->comm, matrix_root(work.root, work.value, work.total, work.d));
   if (status.code == 0) {
     json_t *object = json_object();
     json_object_set_new(json_object_get(result, "layers"), layer->path, object);
@@ -323,9 +377,27 @@ static Status add_layer(AnalyzeContext *context, const Agop *agop, int k, const 
       add_shares(&work, result, object, begin);
     add_alignment(&work, figures, matrix_cosine(work.gram, work.root, work.size));
   }
-  free(work.all);
   free(work.total);
   return status;
+}
+
+// Layers [first, returned) are collected together: as many as need no more memory than the widest alone.
+static int choose_layers(bool *wanted, const AnalyzeContext *context, int first) {
+  int layers = network_layers(context), k = first;
+  size_t most = 0, sum = 0;
+  for (int l = 0; l < layers; l++) {
+    size_t size = triangle((size_t)network_layer(context, l)->in);
+    most = size > most ? size : most;
+    wanted[l] = false;
+  }
+  for (; k < layers; k++) {
+    size_t size = triangle((size_t)network_layer(context, k)->in);
+    if (sum + size > most)
+      break;
+    sum += size;
+    wanted[k] = true;
+  }
+  return k;
 }
 
 Status measure_agop(AnalyzeContext *context, json_t *result) {
@@ -339,9 +411,16 @@ Status measure_agop(AnalyzeContext *context, json_t *result) {
                  "gradients at the "
                  "layer's input, and against its square root. Whiskers: 95 % (jackknife over slices of the samples).");
   figure_axis(figures.alignment, 0, 1);
-  Status status = agop_open(&agop, context, NULL);
-  for (int k = 0; status.code == 0 && k < agop.layers; k++)
-    status = add_layer(context, &agop, k, &figures, result);
-  agop_close(&agop);
+  bool wanted[LAYERS_AT_MOST];
+  int layers = network_layers(context);
+  REQUIRE(layers <= LAYERS_AT_MOST, "%d layers", layers);
+  Status status = STATUS_OK;
+  for (int first = 0, end; status.code == 0 && first < layers; first = end) {
+    end = choose_layers(wanted, context, first);
+    status = agop_open(&agop, context, wanted);
+    for (int k = first; status.code == 0 && k < end; k++)
+      status = add_layer(context, &agop, k, &figures, result);
+    agop_close(&agop);
+  }
   return status;
 }

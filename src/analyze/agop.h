@@ -8,18 +8,20 @@
 
 typedef struct Agop {
   int layers, slices;       // slices here
-  double **sum;             // owned [layers][slices, d, d]: sums over the rows of each local slice
+  double **sum;             // owned [layers][slices, d (d + 1) / 2]: sums over the rows of each local slice, the upper triangle by rows
 } Agop;
 
-/// Collective. wanted[layers] (NULL: all): which layers.
+/// Collective. wanted[layers] (NULL: all): which layers. What it holds grows with the sum of their squared widths.
 Status agop_open(Agop *agop, AnalyzeContext *context, const bool *wanted);
 void agop_close(Agop *agop);
 
-/// Collective. all[slices in all, d, d], owned (free): the sums of every slice, not divided by n.
-Status agop_gather(double **all, const Agop *agop, const AnalyzeContext *context, int layer);
+/// Collective. Calls visit for every entry (i, j >= i) of a layer's matrix, row by row, with its sums over the rows of each slice, slice[slices in
+/// all], not divided by n. No rank ever has more than a few rows of all slices.
+Status agop_visit(const Agop *agop, const AnalyzeContext *context, int layer,
+                  void (*visit)(void *user, int i, int j, const double *slice), void *user);
 
-/// total[size] = sum over slices but `without` (-1: none) of all[slices, size].
-void agop_total(double *total, const double *all, int slices, int64_t size, int without);
+/// Collective. total[d, d] = the sum over all slices, not divided by n.
+Status agop_total(double *total, const Agop *agop, const AnalyzeContext *context, int layer);
 
 /// Cosine of two matrices as vectors [size]; NaN when either is 0.
 double matrix_cosine(const double *a, const double *b, int64_t size);

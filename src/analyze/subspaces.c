@@ -98,25 +98,23 @@ static Status find_features(Subspaces *work) {
 static Status find_agop(Subspaces *work, int k) {
   AnalyzeContext *context = work->context;
   bool wanted[1024] = {false};
-  double *all = NULL, square = 0;
+  double square = 0;
   Agop agop;
   size_t size = (size_t)work->d * (size_t)work->d;
   REQUIRE(k < (int)(sizeof wanted / sizeof *wanted), "layer %d", k);
   wanted[k] = true;
   Status status = agop_open(&agop, context, wanted);
   if (status.code == 0)
-    status = agop_gather(&all, &agop, context, k);
-  agop_close(&agop);
-  if (status.code == 0)
     status = comm_agree(context->comm, memory_take((void **)&work->agop, size, sizeof(double), "gradient products"));
+  if (status.code == 0)
+    status = agop_total(work->agop, &agop, context, k);
+  agop_close(&agop);
   if (status.code == 0) {
-    agop_total(work->agop, all, pooled_slices_total(context), (int64_t)size, -1);
     for (size_t e = 0; e < size; e++)
       square += work->agop[e] * work->agop[e];
     for (size_t e = 0; square > 0 && e < size; e++)
       work->agop[e] /= sqrt(square);
   }
-  free(all);
   return status;
 }
 
