@@ -6,7 +6,7 @@ typedef struct Chains {
   Wide part[PARTS];
 } Chains;
 
-INLINE Wide widened(const float *x) { return __builtin_convertvector(*(const Narrow *)x, Wide); }
+INLINE Wide widened(const float *x) { return WIDEN(*(const Narrow *)x); }
 
 /// (x - mean) factor + b > 0 ? dy : 0
 INLINE float gated(float dy, float x, float mean, float factor, float b) {
@@ -97,9 +97,9 @@ INLINE void planes_moments(double *sum, double *product, const float *dy, const 
     Narrow g = *(const Narrow *)(dy + at);
     if (relu)
       g = (Narrow)((NarrowMask)g & ((here - mean[p]) * factor[p] + b[p] > 0));
-    const Wide wide = __builtin_convertvector(g, Wide);
+    const Wide wide = WIDEN(g);
     sums[p].part[v] += wide;
-    products[p].part[v] += wide * (__builtin_convertvector(here, Wide) - (double)mean[p]);
+    products[p].part[v] += wide * (WIDEN(here) - (double)mean[p]);
   }
   EACH_PLANE(planes) {
     double last[CHAINS], last_product[CHAINS];

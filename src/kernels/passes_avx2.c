@@ -2,8 +2,11 @@
 #include "kernels/passes.h"
 
 #ifdef __x86_64__
+#include <immintrin.h>
+
 #define TARGET __attribute__((target("avx2,fma")))
 #define LANES 8
+#define WIDEN(x) _mm256_cvtps_pd(x)
 #define PASSES passes_avx2
 #include "kernels/passes_body.h"
 #else

@@ -1,5 +1,5 @@
 // The passes themselves, included by passes_*.c with TARGET (the functions' attribute), LANES (floats a
-// register) and PASSES (the table's name) defined.
+// register), WIDEN (half a register of floats to one of doubles) and PASSES (the table's name) defined.
 // Loops carry no dependence from element to element even where arrays coincide, hence "omp simd".
 #define INLINE static inline __attribute__((always_inline)) TARGET
 #include "kernels/elementary.h"
@@ -167,7 +167,7 @@ static TARGET void square_sums(double *sum, const float *g, size_t n) {
     Wide squares[SQUARE_LANES / WIDE] = {{0}};
     for (size_t i = 0; i < whole; i += SQUARE_LANES)
       _Pragma("GCC unroll 8") for (int v = 0; v < SQUARE_LANES / WIDE; v++) {
-        const Wide x = __builtin_convertvector(*(const Narrow *)(g + i + v * WIDE), Wide);
+        const Wide x = WIDEN(*(const Narrow *)(g + i + v * WIDE));
         squares[v] += x * x;
       }
     double lane[SQUARE_LANES];
