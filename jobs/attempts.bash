@@ -2,7 +2,8 @@
 #
 #   settle                      prepares the environment; sets program, launch and deadline
 #   attempt DIR COMMAND…        runs COMMAND once, passes warnings on to it, and ends the job: with 0 when it is done; by queueing the job
-#                               again when COMMAND has saved and asks for more time (75); with COMMAND's code when trying again is no use.
+#                               again when COMMAND has saved and asks for more time (75) or was killed from outside; with COMMAND's
+#                               code when trying again is no use.
 #                               Each start leaves a line in DIR/attempts.log. `runs` names the run directories, if not DIR
 #
 # Set by the site or the user, all optional (jobs/README.md):
@@ -85,6 +86,11 @@ attempt() {
   if [[ $warned == yes ]] && ((code == 128 + $(kill -l USR1))); then code=75; fi
   if ((code == 0)) && ! finished "${runs[@]:-$dir}"; then
     say "the launcher ended with 0, but the program left no word of having ended: taken for a failure of the node"
+    code=75
+  fi
+  # Under mpirun the killed rank's code is the job's: out of memory, a node's daemon, an operator. That of a fault of ours is another.
+  if ((code == 128 + $(kill -l KILL) || code == 128 + $(kill -l TERM))); then
+    say "killed from outside: $code, taken for an interruption"
     code=75
   fi
   after=$(progress_of "${runs[@]:-$dir}")

@@ -66,6 +66,15 @@ until_true 60 state_is COMPLETED
 said '^resumed at step' || fail "did not go on where it stood: $(<"$log")"
 same_run a whole
 
+# A rank killed from outside, under a launcher that ends with that signal's code.
+REBASIS_LAUNCH=mpirun submit killed --ntasks=2 -- train.sbatch run.yaml --out k
+until_true 60 said 'epoch 2/'
+kill -9 "$(pgrep -f "^$rebasis train run.yaml --out k |^rebasis train run.yaml --out k " | tail -n 1)"
+until_true 90 state_is COMPLETED
+said 'killed from outside: 137' || fail "a killed rank: $(<"$log")"
+[[ $(attempts k) == "code=75 code=0 " ]] || fail "attempts: $(<k/attempts.log)"
+same_run k whole
+
 # Cancelled is cancelled.
 submit cancelled --ntasks=2 -- train.sbatch run.yaml --out b
 until_true 60 said 'epoch 2/'
