@@ -10,7 +10,11 @@
 INLINE void correlate(const Correlate *p, const int rows, const int vectors) {
   Vector sum[ROWS][VECTORS];
   const float *w = p->w, *x = p->x;
-  EACH_RUN EACH_ROW __builtin_prefetch(p->to + i * p->to_row + run->to + run->begin, 1);
+  const ptrdiff_t to_row = p->to_row;
+  EACH_VECTOR {
+    const char *to = (const char *)(p->to + p->runs->run[j][0].to + p->runs->run[j][0].begin);
+    EACH_ROW __builtin_prefetch(to + i * to_row * 4, 1);
+  }
   EACH_ROW EACH_VECTOR sum[i][j] = v_zero();
   for (const int *offset = p->offset, *end = offset + p->taps; offset < end; offset++, w += rows) {
     Vector right[VECTORS];
@@ -22,14 +26,19 @@ INLINE void correlate(const Correlate *p, const int rows, const int vectors) {
   }
   if (p->b)
     EACH_ROW EACH_VECTOR sum[i][j] = v_add(sum[i][j], v_set(p->b[i]));
-  EACH_RUN {
-    const Mask mask = v_mask(run->begin, run->end);
-    float *to = p->to + run->to;
-    if (p->accumulate)
-      EACH_ROW v_store_some(to + i * p->to_row, mask, v_add(v_load_some(to + i * p->to_row, mask), sum[i][j]));
-    else
-      EACH_ROW v_store_some(to + i * p->to_row, mask, sum[i][j]);
-  }
+  float *const base = p->to;
+  if (p->accumulate)
+    EACH_RUN {
+      const Mask mask = v_mask(run->begin, run->end);
+      float *to = base + run->to;
+      EACH_ROW v_store_some(to + i * to_row, mask, v_add(v_load_some(to + i * to_row, mask), sum[i][j]));
+    }
+  else
+    EACH_RUN {
+      const Mask mask = v_mask(run->begin, run->end);
+      float *to = base + run->to;
+      EACH_ROW v_store_some(to + i * to_row, mask, sum[i][j]);
+    }
 }
 
 INLINE void weigh(const Weigh *p, const int rows, const int vectors) {
