@@ -31,17 +31,6 @@ typedef struct Correlation {
   bool accumulate;
 } Correlation;
 
-/// Memory that will be read soon, asked for line by line.
-typedef struct Ahead {
-  const char *at;
-  size_t lines;
-} Ahead;
-
-static void look_ahead(Ahead *ahead, size_t lines) {
-  for (lines = lines < ahead->lines ? lines : ahead->lines; lines > 0; lines--, ahead->lines--, ahead->at += 64)
-    __builtin_prefetch(ahead->at, 0, 2);
-}
-
 /// Positions q to q + vectors * width of a field, as far as they are positions of the first `images` outputs.
 static void runs_find(Runs *runs, const Correlation *p, const Field *field, int q, int vectors, int width, int images) {
   int y = (int)(q / field->line), i = (int)(q % field->line) / field->pitch, x = (int)(q % field->line) % field->pitch;
@@ -82,7 +71,7 @@ static void put(const Correlate *p, int rows, int vectors, int width, const Runs
 }
 
 static void run_tile(const ConvSet *set, const Correlation *p, const Runs *runs, const float *x, float *to, int vectors,
-                     Ahead *ahead, size_t lines) {
+                     ConvAhead *ahead, size_t lines) {
   _Alignas(64) float sum[CONV_ROWS * CONV_VECTORS * CONV_WIDTH];
   Runs all;
   for (int j = 0; j < vectors && p->to_step != 1; j++) {
@@ -100,7 +89,7 @@ static void run_tile(const ConvSet *set, const Correlation *p, const Runs *runs,
                       .to = to + c * p->to_channel,
                       .to_row = p->to_channel,
                       .runs = runs};
-    look_ahead(ahead, lines);
+    conv_look_ahead(ahead, lines);
     if (p->to_step != 1) {
       tile.accumulate = false;
       tile.to = sum;
@@ -114,7 +103,7 @@ static void run_tile(const ConvSet *set, const Correlation *p, const Runs *runs,
 }
 
 static void correlate_strip(const ConvSet *set, const Correlation *p, const Field *field, const float *at, float *to,
-                            int images, Ahead *ahead) {
+                            int images, ConvAhead *ahead) {
   if (p->rows == 0 || p->columns == 0)
     return;
   const int end = (int)((p->rows - 1) * field->line) + (images - 1) * field->pitch + p->columns,
@@ -148,7 +137,7 @@ static void correlate(const Correlation *p, int count, const Field *field, const
       for (int i = first; i < end; i++)
         for (int c = 0; c < field->channels; c++)
           field_set(field, mine, i - first, x, i, c);
-      Ahead ahead = {(const char *)(x + end * image), (after - end) * image * sizeof *x / 64};
+      ConvAhead ahead = {(const char *)(x + end * image), (after - end) * image * sizeof *x / 64};
       for (int j = 0; j < count && first < end; j++)
         correlate_strip(set, &p[j], field, mine, p[j].to + first * p[j].to_image, end - first, &ahead);
     }

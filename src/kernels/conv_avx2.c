@@ -7,6 +7,7 @@
 #define WIDTH 8
 #define ROWS 6
 #define VECTORS 2
+#define COLUMN 12
 #define TARGET __attribute__((target("avx2,fma")))
 typedef __m256 Vector;
 typedef __m256i Mask;
@@ -32,15 +33,28 @@ TILES(3)
 TILES(4)
 TILES(5)
 TILES(6)
+TILE_OF_WEIGHTS(7, 1)
+TILE_OF_WEIGHTS(8, 1)
+TILE_OF_WEIGHTS(9, 1)
+TILE_OF_WEIGHTS(10, 1)
+TILE_OF_WEIGHTS(11, 1)
+TILE_OF_WEIGHTS(12, 1)
 ADD(1)
 ADD(2)
 
 #define NAMES(what, rows)                                                                                              \
   { what##_##rows##x1, what##_##rows##x2 }
-#define TABLE(what)                                                                                                    \
-  { NAMES(what, 1), NAMES(what, 2), NAMES(what, 3), NAMES(what, 4), NAMES(what, 5), NAMES(what, 6) }
+#define TABLE(what) NAMES(what, 1), NAMES(what, 2), NAMES(what, 3), NAMES(what, 4), NAMES(what, 5), NAMES(what, 6)
 
-const ConvSet conv_set_avx2 = {WIDTH, ROWS, VECTORS, TABLE(correlate), TABLE(weigh), {add_1, add_2}, copy};
+const ConvSet conv_set_avx2 = {
+    WIDTH,
+    ROWS,
+    VECTORS,
+    COLUMN,
+    {TABLE(correlate)},
+    {TABLE(weigh), {weigh_7x1}, {weigh_8x1}, {weigh_9x1}, {weigh_10x1}, {weigh_11x1}, {weigh_12x1}},
+    {add_1, add_2},
+    copy};
 #else
 const ConvSet conv_set_avx2;
 #endif

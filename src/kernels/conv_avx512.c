@@ -7,6 +7,7 @@
 #define WIDTH 16
 #define ROWS 8
 #define VECTORS 3
+#define COLUMN 12
 #define TARGET __attribute__((target("avx512f")))
 typedef __m512 Vector;
 typedef __mmask16 Mask;
@@ -31,6 +32,10 @@ TILES(5)
 TILES(6)
 TILES(7)
 TILES(8)
+TILE_OF_WEIGHTS(9, 1)
+TILE_OF_WEIGHTS(10, 1)
+TILE_OF_WEIGHTS(11, 1)
+TILE_OF_WEIGHTS(12, 1)
 ADD(1)
 ADD(2)
 ADD(3)
@@ -38,12 +43,17 @@ ADD(3)
 #define NAMES(what, rows)                                                                                              \
   { what##_##rows##x1, what##_##rows##x2, what##_##rows##x3 }
 #define TABLE(what)                                                                                                    \
-  {                                                                                                                    \
-    NAMES(what, 1), NAMES(what, 2), NAMES(what, 3), NAMES(what, 4), NAMES(what, 5), NAMES(what, 6), NAMES(what, 7),    \
-        NAMES(what, 8)                                                                                                 \
-  }
+  NAMES(what, 1), NAMES(what, 2), NAMES(what, 3), NAMES(what, 4), NAMES(what, 5), NAMES(what, 6), NAMES(what, 7),      \
+      NAMES(what, 8)
 
-const ConvSet conv_set_avx512 = {WIDTH, ROWS, VECTORS, TABLE(correlate), TABLE(weigh), {add_1, add_2, add_3}, copy};
+const ConvSet conv_set_avx512 = {WIDTH,
+                                 ROWS,
+                                 VECTORS,
+                                 COLUMN,
+                                 {TABLE(correlate)},
+                                 {TABLE(weigh), {weigh_9x1}, {weigh_10x1}, {weigh_11x1}, {weigh_12x1}},
+                                 {add_1, add_2, add_3},
+                                 copy};
 #else
 const ConvSet conv_set_avx512;
 #endif

@@ -1,8 +1,8 @@
-// The tiles of a convolution. The including file defines WIDTH, ROWS, VECTORS, TARGET, Vector and v_zero, v_set, v_load,
+// The tiles of a convolution. The including file defines WIDTH, ROWS, VECTORS, COLUMN, TARGET, Vector and v_zero, v_set, v_load,
 // v_store, v_fma, v_add; Mask and v_mask (lanes [begin, end)), v_load_some, v_store_some.
 #include "kernels/conv_tile.h"
 
-#define EACH_ROW _Pragma("GCC unroll 8") for (int i = 0; i < rows; i++)
+#define EACH_ROW _Pragma("GCC unroll 12") for (int i = 0; i < rows; i++)
 #define EACH_VECTOR _Pragma("GCC unroll 3") for (int j = 0; j < vectors; j++)
 #define EACH_RUN EACH_VECTOR for (const Run *run = p->runs->run[j], *last = run + p->runs->runs[j]; run < last; run++)
 #define INLINE static inline __attribute__((always_inline)) TARGET
@@ -42,20 +42,22 @@ INLINE void correlate(const Correlate *p, const int rows, const int vectors) {
 }
 
 INLINE void weigh(const Weigh *p, const int rows, const int vectors) {
-  Vector sum[ROWS][VECTORS];
-  const float *x[ROWS];
-  EACH_ROW x[i] = p->x + p->offset[i];
+  Vector sum[COLUMN][VECTORS];
+  const float *left[COLUMN];
+  EACH_ROW left[i] = p->left + p->offset[i];
   EACH_ROW EACH_VECTOR sum[i][j] = v_load(p->sum + i * p->sum_step + j * WIDTH);
-  const float *dy = p->dy;
-  const ptrdiff_t step = p->dy_step, leap = p->pitch - p->width;
-  ptrdiff_t at = 0;
-  for (int line = 0; line < p->height; line++, at += leap)
-    for (int l = p->width; l > 0; l--, at++, dy += step) {
-      Vector right[VECTORS];
-      EACH_VECTOR right[j] = v_load(dy + j * WIDTH);
-      EACH_ROW {
-        const Vector left = v_set(x[i][at]);
-        EACH_VECTOR sum[i][j] = v_fma(left, right[j], sum[i][j]);
+  const ptrdiff_t step = p->right_step;
+  for (int n = 0; n < p->images; n++)
+    for (int y = 0; y < p->height; y++) {
+      const float *at = p->right + n * p->right_image + y * p->right_line;
+      const ptrdiff_t begin = n * p->left_image + y * p->left_line, end = begin + p->width;
+      for (ptrdiff_t l = begin; l < end; l++, at += step) {
+        Vector right[VECTORS];
+        EACH_VECTOR right[j] = v_load(at + j * WIDTH);
+        EACH_ROW {
+          const Vector factor = v_set(left[i][l]);
+          EACH_VECTOR sum[i][j] = v_fma(factor, right[j], sum[i][j]);
+        }
       }
     }
   EACH_ROW EACH_VECTOR v_store(p->sum + i * p->sum_step + j * WIDTH, sum[i][j]);
@@ -83,6 +85,8 @@ static TARGET void copy(float *to, ptrdiff_t to_row, const float *from, int rows
 
 #define TILE(rows, vectors)                                                                                            \
   static TARGET void correlate_##rows##x##vectors(const Correlate *p) { correlate(p, rows, vectors); }                 \
+  TILE_OF_WEIGHTS(rows, vectors)
+#define TILE_OF_WEIGHTS(rows, vectors)                                                                                 \
   static TARGET void weigh_##rows##x##vectors(const Weigh *p) { weigh(p, rows, vectors); }
 #define ADD(vectors)                                                                                                   \
   static TARGET void add_##vectors(float *sum, const float *dy, ptrdiff_t dy_step, int n) {                            \

@@ -6,6 +6,7 @@
 #define WIDTH 4
 #define ROWS 4
 #define VECTORS 2
+#define COLUMN 4
 #define TARGET
 typedef struct Vector {
   float lane[WIDTH];
@@ -57,7 +58,7 @@ ADD(2)
 
 #define NAMES(what, rows)                                                                                              \
   { what##_##rows##x1, what##_##rows##x2 }
-#define TABLE(what)                                                                                                    \
-  { NAMES(what, 1), NAMES(what, 2), NAMES(what, 3), NAMES(what, 4) }
+#define TABLE(what) NAMES(what, 1), NAMES(what, 2), NAMES(what, 3), NAMES(what, 4)
 
-const ConvSet conv_set_portable = {WIDTH, ROWS, VECTORS, TABLE(correlate), TABLE(weigh), {add_1, add_2}, copy};
+const ConvSet conv_set_portable = {WIDTH,          ROWS,           VECTORS, COLUMN, {TABLE(correlate)},
+                                   {TABLE(weigh)}, {add_1, add_2}, copy};

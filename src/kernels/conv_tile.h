@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { CONV_ROWS = 8, CONV_VECTORS = 3, CONV_WIDTH = 16 }; // the most that any instruction set uses
+enum { CONV_ROWS = 8, CONV_COLUMN = 12, CONV_VECTORS = 3, CONV_WIDTH = 16 }; // the most that any instruction set uses
 
 /// Lanes [begin, end) of a vector of sums go to to[lane].
 typedef struct Run {
@@ -31,22 +31,23 @@ typedef struct Correlate {
   const Runs *runs;
 } Correlate;
 
-/// sum[i, j] continues with the chain over (y, x) of dy[y width + x, j] at[offset[i] + y pitch + x], i < rows,
-/// j < vectors * CONV vector width, y < height, x < width.
+/// sum[i, j] continues with the chain over (n, y, x) of left[offset[i] + n left_image + y left_line + x]
+/// right[n right_image + y right_line + x right_step + j], i < rows, j < vectors * width of a vector, n < images, y < height,
+/// x < width.
 typedef struct Weigh {
   float *sum;
   ptrdiff_t sum_step;
-  const float *dy;
-  ptrdiff_t dy_step;
-  const float *x;
+  const float *left, *right;
   const int *offset;
-  int height, width, pitch;
+  ptrdiff_t left_image, left_line, right_image, right_line, right_step;
+  int images, height, width;
 } Weigh;
 
 typedef struct ConvSet {
   int width, rows, vectors; // floats a vector; the largest tile
+  int column;               // the most rows that a tile of `weigh` has where it is one vector wide
   void (*correlate[CONV_ROWS][CONV_VECTORS])(const Correlate *);
-  void (*weigh[CONV_ROWS][CONV_VECTORS])(const Weigh *);
+  void (*weigh[CONV_COLUMN][CONV_VECTORS])(const Weigh *);
   /// sum[j] continues with the chain over l < n of dy[l dy_step + j] (plain additions), j < vectors * width.
   void (*add[CONV_VECTORS])(float *sum, const float *dy, ptrdiff_t dy_step, int n);
   /// to[i to_row + j] = from[i columns + j], i < rows, j < columns.

@@ -1,9 +1,13 @@
 // dw[co, ci, ky, kx] = sum over (n, oy, ox) of dy[n, co, oy, ox] x[n, ci, oy s + ky - p, ox s + kx - p],
 // db[co] = sum over (n, oy, ox) of dy[n, co, oy, ox].
 //
-// A sum is one chain over positions, so a vector holds sums of several output channels: dy is turned into
-// [position, channel], x lies in a field (conv_field.h), where a tap is an offset. Images come in chunks, positions in
-// bands of rows that stay in the first-level cache while all tiles of sums pass over them.
+// A sum is one chain over positions, so a vector holds several sums, and one factor must have their numbers side by side at
+// every position. x lies in a field (conv_field.h), where a tap is an offset, and then either
+//   dy is turned into [position, channel]: rows of sums are taps, vectors output channels; or
+//   x is turned into [position, channel]: rows are output channels for each ky, vectors (kx, ci), which are neighbours then.
+//   With a single input channel the ky take the place of channels: rows are output channels, vectors (kx, ky).
+// Whichever fills vectors better is taken. Images come in chunks, positions in bands of rows or images that stay in the
+// first-level cache while all tiles of sums pass over them.
 #include "kernels/conv.h"
 
 #include "kernels/conv_field.h"
@@ -11,152 +15,258 @@
 #include "kernels/tile.h"
 #include "kernels/tree.h"
 
+#include <limits.h>
 #include <omp.h>
 #include <string.h>
 
 enum { CHUNK_FLOATS = 1 << 17, BAND_POSITIONS = 256 };
 
+static const float ones[CONV_WIDTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
+/// A matrix of sums in tiles: `strips` times `height` rows of `vectors`, none of them across strips.
+typedef struct Matrix {
+  int strips, height, vectors;
+  int groups, panels; // tiles: groups of rows in a strip x panels of vectors
+  double cost;        // of a position, about, in cycles
+} Matrix;
+
 typedef struct Weights {
   const ConvSet *set;
   Field field;
-  int oh, ow, taps, vectors, lanes; // of all output channels
-  int groups, panels;               // tiles: groups of taps x panels of vectors
-  int band, bands;                  // rows of output
-  int *offset;                      // [taps]
-  float *x, *dy, *stack;            // the field; [images, position, lanes]; [TREE_DEPTH, taps + 1, lanes], db behind dw
+  int co, oh, ow, k, taps;
+  bool x_turned, folded; // folded: ky stand for channels
+  int pixel;             // floats of a turned position
+  Matrix dw, db;
+  int lanes, tiles;
+  int band, bands, together; // rows of output; or that many images
+  int *offset;               // of the rows of dw; those of db are output channels too
+  float *x, *turned, *stack; // the field; the other factor; [TREE_DEPTH, level]
+  size_t level;              // sums of dw and, behind them, of db
 } Weights;
 
-static Weights weights_plan(const ConvShape *shape, ConvWork *work) {
+/// A tile takes the time of its sums, of its reads, or of the wait from sum to sum.
+static Matrix matrix_plan(const ConvSet *set, int strips, int height, int vectors) {
+  Matrix m = {strips, height, vectors, 0, conv_ceiling(vectors, set->vectors), 0};
+  const int across = conv_ceiling(vectors, m.panels), most = across == 1 ? set->column : set->rows;
+  m.groups = conv_ceiling(height, most);
+  const double rows = (double)height / m.groups, sums = rows * across / 2, reads = (rows + across) / 2;
+  m.cost = (0.5 + (sums > reads ? sums : reads > 4 ? reads : 4)) * strips * m.groups * m.panels;
+  return m;
+}
+
+static int matrix_tiles(const Matrix *m) { return m->strips * m->groups * m->panels; }
+
+/// No slice has more than `most` images.
+static Weights weights_plan(const ConvShape *shape, bool bias, int most, ConvWork *work) {
   const ConvSet *set = conv_set();
-  Weights p = {.set = set, .oh = conv2d_height(shape), .ow = conv2d_width(shape)};
-  p.taps = shape->ci * shape->kernel * shape->kernel;
-  p.vectors = conv_ceiling(shape->co, set->width);
-  p.lanes = p.vectors * set->width;
+  const int k = shape->kernel, w = set->width, ci = shape->ci, co = shape->co;
+  Weights p = {.set = set, .co = co, .oh = conv2d_height(shape), .ow = conv2d_width(shape), .k = k};
+  p.taps = ci * k * k;
+  p.folded = ci == 1;
+  const int channels = p.folded ? k : ci;
+  const double area = (double)p.oh * p.ow, turn = (double)w / 3;
+  const Matrix taps = matrix_plan(set, 1, p.taps, conv_ceiling(co, w)),
+               outputs = matrix_plan(set, p.folded ? 1 : k, co, conv_ceiling(k * channels, w)),
+               sums = matrix_plan(set, 1, co, 1);
+  p.x_turned =
+      shape->stride == 1 && (outputs.cost + sums.cost) * area + turn * conv_ceiling(channels, w) * shape->h * shape->w <
+                                (taps.cost + turn * taps.vectors) * area;
+  p.dw = p.x_turned ? outputs : taps;
+  p.db = p.x_turned ? sums : (Matrix){1, 1, taps.vectors, 1, taps.panels, 0};
+  p.lanes = p.dw.vectors * w;
+  p.tiles = matrix_tiles(&p.dw) + (bias ? matrix_tiles(&p.db) : 0);
+  p.pixel = p.x_turned ? channels : p.lanes;
   const Field one = field_of_input(shape, 1);
-  const int images = (int)(CHUNK_FLOATS / (one.size + (size_t)p.oh * p.ow * p.lanes));
+  const int fit = (int)(CHUNK_FLOATS / (one.size + (size_t)p.oh * p.ow * p.pixel)), images = fit < most ? fit : most;
   p.field = field_of_input(shape, images > 1 ? images : 1);
-  p.groups = conv_ceiling(p.taps, set->rows);
-  p.panels = conv_ceiling(p.vectors, set->vectors);
-  p.band = conv_ceiling(BAND_POSITIONS, p.ow);
+  p.together = BAND_POSITIONS / (p.oh * p.ow) > 1 ? BAND_POSITIONS / (p.oh * p.ow) : 1;
+  p.band = conv_ceiling(BAND_POSITIONS, p.ow) < p.oh ? conv_ceiling(BAND_POSITIONS, p.ow) : p.oh;
   p.bands = conv_ceiling(p.oh, p.band);
-  p.offset = conv_take(work, (size_t)p.taps * sizeof *p.offset);
+  p.level = (size_t)p.dw.strips * p.dw.height * p.lanes + (size_t)p.db.height * p.db.vectors * w;
+  p.offset = conv_take(work, (size_t)(p.taps > co ? p.taps : co) * sizeof *p.offset);
   p.x = conv_take(work, p.field.size * sizeof *p.x);
-  p.dy = conv_take(work, (size_t)p.field.images * p.oh * p.ow * p.lanes * sizeof *p.dy);
-  p.stack = conv_take(work, (size_t)TREE_DEPTH * (p.taps + 1) * p.lanes * sizeof *p.stack);
+  const size_t positions = p.x_turned ? (size_t)p.field.phase : (size_t)p.field.images * p.oh * p.ow;
+  p.turned = conv_take(work, (positions * p.pixel + (size_t)CONV_VECTORS * w) * sizeof *p.turned);
+  p.stack = conv_take(work, TREE_DEPTH * p.level * sizeof *p.stack);
   return p;
 }
 
 size_t conv_weights_work(const ConvShape *shape) {
   ConvWork work = {0};
-  weights_plan(shape, &work);
+  weights_plan(shape, true, INT_MAX, &work);
   return work.used;
 }
 
-/// Tile t: taps [tap, tap + rows), or the single row of db behind all of them, times vectors [vector, vector + vectors).
+/// Rows [row, row + rows) of a strip of dw, or of db, times vectors [vector, vector + vectors); `at`: where its sums are.
 typedef struct TileOfWeights {
-  int tap, rows, vector, vectors;
+  bool bias;
+  int strip, row, rows, vector, vectors, lanes;
+  size_t at;
 } TileOfWeights;
 
 static TileOfWeights tile_at(const Weights *p, int t) {
-  const int panel = t % p->panels, group = t / p->panels, vector = conv_part(panel, p->vectors, p->panels);
-  const int tap = group < p->groups ? conv_part(group, p->taps, p->groups) : p->taps;
-  return (TileOfWeights){.tap = tap,
-                         .rows = group < p->groups ? conv_part(group + 1, p->taps, p->groups) - tap : 1,
+  const int count = matrix_tiles(&p->dw), w = p->set->width;
+  const bool bias = t >= count;
+  const Matrix *m = bias ? &p->db : &p->dw;
+  t -= bias ? count : 0;
+  const int panel = t % m->panels, group = t / m->panels % m->groups, strip = t / m->panels / m->groups,
+            row = conv_part(group, m->height, m->groups), vector = conv_part(panel, m->vectors, m->panels);
+  return (TileOfWeights){.bias = bias,
+                         .strip = strip,
+                         .row = row,
+                         .rows = conv_part(group + 1, m->height, m->groups) - row,
                          .vector = vector,
-                         .vectors = conv_part(panel + 1, p->vectors, p->panels) - vector};
+                         .vectors = conv_part(panel + 1, m->vectors, m->panels) - vector,
+                         .lanes = m->vectors * w,
+                         .at = (bias ? (size_t)p->dw.strips * p->dw.height * p->lanes : 0) +
+                               ((size_t)strip * m->height + row) * m->vectors * w + (size_t)vector * w};
 }
 
-static float *tile_sum(const Weights *p, TileOfWeights tile, int level) {
-  return p->stack + ((size_t)level * (p->taps + 1) + tile.tap) * p->lanes + tile.vector * p->set->width;
-}
-
-/// Band `band` of image i of the chunk.
-static void weigh_band(const Weights *p, TileOfWeights tile, int level, int i, int band) {
+/// Band `band` of images [i, i + images) of a chunk that begins at dy.
+static void weigh_band(const Weights *p, TileOfWeights tile, int level, const float *dy, int i, int images, int band) {
   const int begin = band * p->band, end = begin + p->band < p->oh ? begin + p->band : p->oh;
-  const float *dy = p->dy + ((size_t)i * p->oh + begin) * p->ow * p->lanes + tile.vector * p->set->width;
-  float *sum = tile_sum(p, tile, level);
-  if (tile.tap == p->taps) {
-    p->set->add[tile.vectors - 1](sum, dy, p->lanes, (end - begin) * p->ow);
-    return;
+  const ptrdiff_t area = (ptrdiff_t)p->oh * p->ow;
+  const size_t beside = (size_t)tile.vector * p->set->width;
+  Weigh weigh = {.sum = p->stack + level * p->level + tile.at,
+                 .sum_step = tile.lanes,
+                 .offset = p->offset + tile.row,
+                 .images = images,
+                 .height = end - begin,
+                 .width = p->ow};
+  if (p->x_turned) {
+    weigh.left = dy + i * p->co * area + begin * p->ow;
+    weigh.left_image = p->co * area;
+    weigh.left_line = p->ow;
+    weigh.right = ones;
+    if (!tile.bias) {
+      weigh.right = p->turned + ((begin + tile.strip) * p->field.line + i * p->field.pitch) * p->pixel + beside;
+      weigh.right_image = (ptrdiff_t)p->field.pitch * p->pixel;
+      weigh.right_line = p->field.line * p->pixel;
+      weigh.right_step = p->pixel;
+    }
+  } else {
+    weigh.left = p->x + i * p->field.pitch + begin * p->field.line;
+    weigh.left_image = p->field.pitch;
+    weigh.left_line = p->field.line;
+    weigh.right = p->turned + (i * area + begin * p->ow) * p->pixel + beside;
+    weigh.right_image = area * p->pixel;
+    weigh.right_line = (ptrdiff_t)p->ow * p->pixel;
+    weigh.right_step = p->pixel;
+    if (tile.bias) {
+      const int n = images == 1 ? (end - begin) * p->ow : images * (int)area;
+      p->set->add[tile.vectors - 1](weigh.sum, weigh.right, p->pixel, n);
+      return;
+    }
   }
-  p->set->weigh[tile.rows - 1][tile.vectors - 1](&(Weigh){.sum = sum,
-                                                          .sum_step = p->lanes,
-                                                          .dy = dy,
-                                                          .dy_step = p->lanes,
-                                                          .x = p->x + i * p->field.pitch + begin * p->field.line,
-                                                          .offset = p->offset + tile.tap,
-                                                          .height = end - begin,
-                                                          .width = p->ow,
-                                                          .pitch = (int)p->field.line});
+  p->set->weigh[tile.rows - 1][tile.vectors - 1](&weigh);
 }
 
 /// Lays out images [first, first + images); all threads take part, and none leaves before the last.
-static void lay_out(const Weights *p, const float *dy, const float *x, int co, int first, int images) {
+static void lay_out(const Weights *p, const float *dy, const float *x, int first, int images) {
   const int channels = p->field.channels, area = p->oh * p->ow;
+  const TileSet *set = tile_set();
 #pragma omp for schedule(static) nowait
   for (int j = 0; j < images * channels; j++)
     field_set(&p->field, p->x, j / channels, x, first + j / channels, j % channels);
+  if (p->x_turned) {
+    // With ky for channels, a position takes its numbers from the lines below.
+    const int lines = p->oh + (p->folded ? 0 : p->k - 1), positions = lines * (int)p->field.line + p->field.before;
+    const int parts = omp_get_num_threads();
+#pragma omp barrier
+#pragma omp for schedule(static)
+    for (int j = 0; j < parts; j++) {
+      const int begin = conv_part(j, positions, parts), end = conv_part(j + 1, positions, parts);
+      set->pack_transposed(p->turned + (ptrdiff_t)begin * p->pixel, p->pixel, p->x + begin,
+                           p->folded ? p->field.line : p->field.channel, end - begin, p->pixel);
+    }
+    return;
+  }
 #pragma omp for schedule(static)
   for (int j = 0; j < images * p->bands; j++) {
     const int i = j / p->bands, begin = j % p->bands * p->band,
               rows = p->oh - begin < p->band ? p->oh - begin : p->band;
-    tile_set()->pack_transposed(p->dy + ((size_t)i * area + begin * p->ow) * p->lanes,
-                                dy + (size_t)(first + i) * co * area + begin * p->ow, area, rows * p->ow, co,
-                                p->vectors);
+    set->pack_transposed(p->turned + ((size_t)i * area + begin * p->ow) * p->pixel, p->pixel,
+                         dy + (size_t)(first + i) * p->co * area + begin * p->ow, area, rows * p->ow, p->co);
   }
 }
 
 static void clear(const Weights *p, TileOfWeights tile, int level) {
-  float *sum = tile_sum(p, tile, level);
-  for (int r = 0; r < tile.rows; r++, sum += p->lanes)
+  float *sum = p->stack + level * p->level + tile.at;
+  for (int r = 0; r < tile.rows; r++, sum += tile.lanes)
     memset(sum, 0, (size_t)tile.vectors * p->set->width * sizeof *sum);
 }
 
 /// The sum at level - 1 += that at `level`.
 static void fold(const Weights *p, TileOfWeights tile, int level) {
-  float *lower = tile_sum(p, tile, level - 1);
-  const float *upper = tile_sum(p, tile, level);
-  for (int r = 0; r < tile.rows; r++, lower += p->lanes, upper += p->lanes)
+  float *lower = p->stack + (level - 1) * p->level + tile.at;
+  const float *upper = lower + p->level;
+  for (int r = 0; r < tile.rows; r++, lower += tile.lanes, upper += tile.lanes)
     for (int j = 0; j < tile.vectors * p->set->width; j++)
       lower[j] += upper[j];
 }
 
+/// Where the sum in a row and lane of a tile belongs; NULL: nowhere.
+static float *target(const Weights *p, const TileOfWeights *tile, int row, int lane, float *dw, float *db) {
+  const int k = p->k;
+  if (tile->bias)
+    return p->x_turned ? (lane == 0 ? db + row : NULL) : lane < p->co ? db + lane : NULL;
+  if (!p->x_turned)
+    return lane < p->co ? dw + (size_t)lane * p->taps + row : NULL;
+  if (lane >= k * p->pixel)
+    return NULL;
+  const int kx = lane / p->pixel, channel = lane % p->pixel;
+  return dw + (size_t)row * p->taps + (p->folded ? channel * k : channel * k * k + tile->strip * k) + kx;
+}
+
 /// The "+0" of a leaf only turns -0 into +0, and so does one at the end: no other bit depends on a zero's sign underway.
-static void finish(const Weights *p, TileOfWeights tile, float *dw, float *db, int co) {
-  const float *sum = tile_sum(p, tile, 0);
-  const int begin = tile.vector * p->set->width, end = begin + tile.vectors * p->set->width;
-  for (int r = 0; r < tile.rows; r++, sum += p->lanes)
-    for (int c = begin; c < end && c < co; c++)
-      *(tile.tap == p->taps ? &db[c] : &dw[(size_t)c * p->taps + tile.tap + r]) = sum[c - begin] + 0.0f;
+static void finish(const Weights *p, TileOfWeights tile, float *dw, float *db) {
+  const float *sum = p->stack + tile.at;
+  const int first = tile.vector * p->set->width;
+  for (int r = 0; r < tile.rows; r++, sum += tile.lanes)
+    for (int j = 0; j < tile.vectors * p->set->width; j++) {
+      float *to = target(p, &tile, tile.row + r, first + j, dw, db);
+      if (to)
+        *to = sum[j] + 0.0f;
+    }
+}
+
+/// All tiles [begin, end) over images [first, first + images), which are laid out.
+static void weigh_chunk(const Weights *p, const float *dy, int images, int level, int begin, int end) {
+  for (int i = 0; i < images; i += p->together)
+    for (int band = 0; band < p->bands; band++)
+      for (int t = begin; t < end; t++)
+        weigh_band(p, tile_at(p, t), level, dy, i, images - i < p->together ? images - i : p->together, band);
 }
 
 void conv2d_backward_weights(float *dw, float *db, const float *dy, const float *x, const ConvShape *shape,
                              const int *row, int slices, void *scratch, int threads) {
   static const int none[2] = {0, 0};
   const int k = shape->kernel;
-  ConvWork work = {.at = scratch};
-  const Weights p = weights_plan(shape, &work);
-  for (int l = 0; l < p.taps; l++)
-    p.offset[l] = field_tap(&p.field, l / (k * k), l / k % k, l % k);
-  memset(p.x, 0, p.field.size * sizeof *p.x);
-  const int tiles = (p.groups + (db ? 1 : 0)) * p.panels;
   if (slices == 0) {
     row = none;
     slices = 1;
   }
+  int most = 1;
+  for (int s = 0; s < slices; s++)
+    most = conv_most(most, row[s + 1] - row[s]);
+  ConvWork work = {.at = scratch};
+  const Weights p = weights_plan(shape, db, most, &work);
+  for (int l = 0; l < p.taps && !p.x_turned; l++)
+    p.offset[l] = field_tap(&p.field, l / (k * k), l / k % k, l % k);
+  for (int c = 0; c < p.co && p.x_turned; c++)
+    p.offset[c] = c * p.oh * p.ow;
+  memset(p.x, 0, p.field.size * sizeof *p.x);
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
-    const int begin = conv_part(omp_get_thread_num(), tiles, omp_get_num_threads()),
-              end = conv_part(omp_get_thread_num() + 1, tiles, omp_get_num_threads());
+    const int begin = conv_part(omp_get_thread_num(), p.tiles, omp_get_num_threads()),
+              end = conv_part(omp_get_thread_num() + 1, p.tiles, omp_get_num_threads());
     for (int s = 0, top = 0; s < slices; s++) {
       for (int t = begin; t < end; t++)
         clear(&p, tile_at(&p, t), top);
       for (int first = row[s]; first < row[s + 1]; first += p.field.images) {
         const int images = row[s + 1] - first < p.field.images ? row[s + 1] - first : p.field.images;
-        lay_out(&p, dy, x, shape->co, first, images);
-        for (int j = 0; j < images * p.bands; j++)
-          for (int t = begin; t < end; t++)
-            weigh_band(&p, tile_at(&p, t), top, j / p.bands, j % p.bands);
+        lay_out(&p, dy, x, first, images);
+        weigh_chunk(&p, dy + (size_t)first * p.co * p.oh * p.ow, images, top, begin, end);
 #pragma omp barrier
       }
       top++;
@@ -165,6 +275,6 @@ void conv2d_backward_weights(float *dw, float *db, const float *dy, const float 
           fold(&p, tile_at(&p, t), top - 1);
     }
     for (int t = begin; t < end; t++)
-      finish(&p, tile_at(&p, t), dw, db, shape->co);
+      finish(&p, tile_at(&p, t), dw, db);
   }
 }

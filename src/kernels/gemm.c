@@ -116,7 +116,7 @@ static void pack_wide(const Block *block) {
       if (p->wide_column == 1)
         set->pack(to, from, p->wide_step, rows, panel.columns, panel.vectors);
       else
-        set->pack_transposed(to, from, p->wide_column, rows, panel.columns, panel.vectors);
+        set->pack_transposed(to, panel.vectors * set->width, from, p->wide_column, rows, panel.columns);
     }
 }
 

@@ -45,8 +45,8 @@ typedef struct TileSet {
   TileFunction packing[2][TILE_VECTORS]; // the same for `rows` rows, packing b on the way; they read ragged edges
   /// to[l, vectors * width] = from[l step + j], j < columns.
   void (*pack)(float *to, const float *from, ptrdiff_t step, int k, int columns, int vectors);
-  /// to[l, vectors * width] = from[j row + l], j < columns; lanes beyond hold anything.
-  void (*pack_transposed)(float *to, const float *from, ptrdiff_t row, int k, int columns, int vectors);
+  /// to[l step + j] = from[j row + l], l < k, j < columns; nothing else is read or written.
+  void (*pack_transposed)(float *to, ptrdiff_t step, const float *from, ptrdiff_t row, int k, int columns);
 } TileSet;
 
 extern const TileSet tile_set_avx512, tile_set_avx2, tile_set_portable;

@@ -22,7 +22,7 @@ typedef __m256i Mask;
 #define v_add(a, b) _mm256_add_ps(a, b)
 
 /// to[l step + i] = from[i row + l] for 8 x 8: lanes of 128 bits come together while loading, 4 x 4 turn within them.
-static inline __attribute__((always_inline)) TARGET void transpose(float *to, int step, const float *from,
+static inline __attribute__((always_inline)) TARGET void transpose(float *to, ptrdiff_t step, const float *from,
                                                                    ptrdiff_t row) {
   const float *const lane[2] = {from, from + 4 * row};
 #pragma GCC unroll 2

@@ -28,7 +28,7 @@ static inline __attribute__((always_inline)) TARGET __m512 v_zero(void) {
 #define v_add(a, b) _mm512_add_ps(a, b)
 
 /// to[l step + i] = from[i row + l] for 16 x 16: lanes of 128 bits come together while loading, 4 x 4 turn within them.
-static inline __attribute__((always_inline)) TARGET void transpose(float *to, int step, const float *from,
+static inline __attribute__((always_inline)) TARGET void transpose(float *to, ptrdiff_t step, const float *from,
                                                                    ptrdiff_t row) {
 #pragma GCC unroll 4
   for (int l = 0; l < WIDTH; l += 4) {

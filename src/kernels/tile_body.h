@@ -179,17 +179,17 @@ static TARGET void pack(float *to, const float *from, ptrdiff_t step, int k, int
   }
 }
 
-/// Whole vectors turn as squares; where lanes are missing, one number after the other.
-static TARGET void pack_transposed(float *to, const float *from, ptrdiff_t row, int k, int columns, int vectors) {
-  const int step = vectors * WIDTH;
-  for (int j = 0; j < vectors; j++, to += WIDTH, from += WIDTH * row) {
-    const int lanes = columns - j * WIDTH < WIDTH ? columns - j * WIDTH : WIDTH;
-    int l = 0;
-    if (lanes == WIDTH)
-      for (; l + WIDTH <= k; l += WIDTH)
-        transpose(to + (ptrdiff_t)l * step, step, from + l, row);
-    for (; l < k; l++)
-      for (int i = 0; i < lanes; i++)
-        to[(ptrdiff_t)l * step + i] = from[i * row + l];
-  }
+/// Whole vectors turn as squares, of which the last along k overlaps the one before it; few lanes, or a short k, go one
+/// number after the other.
+static TARGET void pack_transposed(float *to, ptrdiff_t step, const float *from, ptrdiff_t row, int k, int columns) {
+  for (; columns > 0; columns -= WIDTH, to += WIDTH, from += WIDTH * row)
+    if (columns >= WIDTH && k >= WIDTH)
+      for (int l = 0; l < k; l += WIDTH) {
+        const int at = l + WIDTH <= k ? l : k - WIDTH;
+        transpose(to + at * step, step, from + at, row);
+      }
+    else
+      for (int l = 0; l < k; l++)
+        for (int i = 0; i < columns && i < WIDTH; i++)
+          to[l * step + i] = from[i * row + l];
 }

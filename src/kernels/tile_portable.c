@@ -40,7 +40,7 @@ static inline Vector v_add(Vector a, Vector b) {
 #define v_load_b(p, n) v_load_some(p, n)
 #define v_store(p, x) v_store_some(p, WIDTH, x)
 
-static void transpose(float *to, int step, const float *from, ptrdiff_t row) {
+static void transpose(float *to, ptrdiff_t step, const float *from, ptrdiff_t row) {
   for (int l = 0; l < WIDTH; l++)
     EACH_LANE to[l * step + i] = from[i * row + l];
 }
