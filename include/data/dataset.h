@@ -26,6 +26,7 @@ typedef struct DatasetModality {
   int32_t *codes;   // codes [nnz]
   float *times;     // series [nnz], hours from the sample's start
   uint8_t *present; // [N] 1 observed, 0 missing in the source itself
+  uint64_t contents; // XXH64 over the xxh64 that its file gives for the arrays above; 0: it gives none, or there is no file
 } DatasetModality;
 
 typedef struct DatasetTask {
@@ -94,7 +95,8 @@ Status dataset_write(const Dataset *dataset, const char *path);
 /// differs. `arrays` and `checked` (either may be NULL) count the arrays met and those that carry a checksum.
 Status dataset_verify(const char *path, int *arrays, int *checked);
 
-/// XXH64 over names, shapes, splits, labels and presence of an opened data set: identifies it in run directories.
+/// XXH64 over names, shapes, splits, labels, presence and, as far as the file has them, checksums of the contents of an opened data set:
+/// identifies it in run directories.
 uint64_t dataset_identity(const Dataset *dataset);
 
 int dataset_modality(const Dataset *dataset, const char *name); // -1 if absent

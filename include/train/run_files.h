@@ -9,7 +9,7 @@ typedef struct RunSummary {
   const char *state; // "done" or "interrupted"
   int64_t step, epoch;
   uint64_t parameters_hash;
-  double seconds;
+  double seconds; // of this start; run.json has the sum over all starts
 } RunSummary;
 
 /// Collective. Writes config.yaml; refuses (EXIT_CANNOT_CREATE) a directory that holds checkpoints already unless `resume`.

@@ -33,8 +33,9 @@ Status session_open(Session *session, const Comm *comm, const Config *config, co
 Status session_open_shared(Session *session, const Comm *comm, const Config *config, const SharedData *data, bool training);
 void session_close(Session *session); // Collective
 
-/// Samples of a split that have a label, in order; owned (free). n becomes their number.
+/// Samples of a split that have a label and at least one of the session's modalities, in order; owned (free). n becomes their number.
 Status session_samples(const Session *session, Split split, int64_t **sample, int64_t *n);
+int64_t session_count(const Session *session, Split split);
 
 /// What missingness.* of the config asks for in training, at an epoch.
 MaskProtocol session_train_mask(const Session *session, int64_t epoch);

@@ -34,7 +34,8 @@ void launcher_settle(char **argv);
 void launcher_refuse_end(void);
 
 /// Parses argv with `table` (value-returning options call `take(state, option, text)`). Positional words are returned in *words (NULL-terminated, owned
-/// by the popt context that leaks deliberately until the end of the process). Prints help and sets *done on --help.
+/// by the popt context that leaks deliberately until the end of the process). Prints help and sets *done on --help. `usage` is ASCII: popt
+/// ends at what is not.
 typedef Status (*OptionTaker)(void *state, int option, const char *text);
 Status options_parse(int argc, const char **argv, const struct poptOption *table, const char *usage, const char *example,
                      CommonOptions *common, OptionTaker take, void *state, const char ***words, bool *done);
@@ -53,6 +54,9 @@ int words_count(const char **words);
 /// What --deadline says, for the whole process (train/interrupt.h); text NULL: not said, then SLURM_JOB_END_TIME counts if Slurm sets it.
 /// EXIT_USAGE. Called early, since time runs from here.
 Status deadline_take(const char *text);
+
+/// What --watchdog says must be seconds. EXIT_USAGE.
+Status watchdog_check(double seconds);
 
 /// Opens the data file once in a disposable child, so that a file that crashes or hangs the library is refused. Only the node's first
 /// process does it; the verdict is to be agreed upon once MPI runs.

@@ -48,7 +48,7 @@ static Status synth_parse(int argc, const char **argv, void **result, bool *done
   char *example = text_format("  rebasis data synth planted -o planted.h5 --set snr=2,0.5 --set modalities=2 --set "
                               "entanglement=0.8\n\nKeys of --set:\n%s",
                               planted_help());
-  TRY(options_parse(argc, argv, table, "synth planted -o FILE.h5 [--set KEY=VALUE]…", example, &state->common,
+  TRY(options_parse(argc, argv, table, "synth planted -o FILE.h5 [--set KEY=VALUE]...", example, &state->common,
                     synth_take, state, &words, done));
   free(example);
   if (!*done && (words_count(words) != 0 || !state->out))
@@ -209,7 +209,7 @@ static Status table_parse(int argc, const char **argv, void **result, bool *done
   const char **words;
   TRY(options_parse(
       argc, argv, npy ? arrays : views,
-      npy ? "import npy [NAME=]FILE.npy… --labels FILE.npy -o FILE.h5" : "import views [NAME=]FILE.csv… -o FILE.h5",
+      npy ? "import npy [NAME=]FILE.npy... --labels FILE.npy -o FILE.h5" : "import views [NAME=]FILE.csv... -o FILE.h5",
       npy ? "  rebasis data import npy image=images.npy text=embeddings.npy --labels labels.npy -o data.h5\n"
           : "  rebasis data import views fac=mfeat-fac.csv fou=mfeat-fou.csv --folds 5 --fold 0 -o mfeat.h5\n",
       &state->common, NULL, state, &words, done));
@@ -392,10 +392,29 @@ static void print_usage(void) {
   printf("\nEach verb has --help.\n\nExample:\n  rebasis data synth planted -o planted.h5\n");
 }
 
+static bool asks_for_help(const char *word) { return !strcmp(word, "--help") || !strcmp(word, "-h"); }
+
+static Status no_verb(int argc, const char **argv) {
+  char *names[VERBS], *said = text_format("%s%s%s", argv[1], argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+  for (int k = 0; k < VERBS; k++)
+    names[k] =
+        text_format("%s%s%s", verbs[k].first, verbs[k].second ? " " : "", verbs[k].second ? verbs[k].second : "");
+  const char *near = text_nearest(said, (const char *const *)names, VERBS);
+  if (!near)
+    near = text_nearest(argv[1], (const char *const *)names, VERBS);
+  Status status = status_error(EXIT_USAGE, "data: %s is not a verb%s%s; see rebasis data --help", said,
+                               near ? "; did you mean " : "", near ? near : "");
+  for (int k = 0; k < VERBS; k++)
+    free(names[k]);
+  free(said);
+  return status;
+}
+
 static Status prepare(int argc, const char **argv, void **result, bool *done) {
-  if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-    if (argc < 2)
-      return status_error(EXIT_USAGE, "data: say what to do; see rebasis data --help");
+  if (argc < 2)
+    return status_error(EXIT_USAGE, "data: say what to do; see rebasis data --help");
+  bool group = !strcmp(argv[1], "import") || !strcmp(argv[1], "synth");
+  if (asks_for_help(argv[1]) || (group && argc > 2 && asks_for_help(argv[2]))) {
     print_usage();
     *done = true;
     return STATUS_OK;
@@ -411,8 +430,7 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
     argv[words] = "data"; // the verb's words go; the program's name comes before the options
     return verbs[k].parse(argc - words, argv + words, &state->state, done);
   }
-  return status_error(EXIT_USAGE, "data: %s%s%s is not a verb; see rebasis data --help", argv[1], argc > 2 ? " " : "",
-                      argc > 2 ? argv[2] : "");
+  return no_verb(argc, argv);
 }
 
 static Status run(const Comm *comm, void *user) {

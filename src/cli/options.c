@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "train/interrupt.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,11 +38,12 @@ Status options_parse(int argc, const char **argv, const struct poptOption *table
   struct poptOption all[] = {{NULL, 0, POPT_ARG_INCLUDE_TABLE, (void *)table, 0, "Options:", NULL},
                              {NULL, 0, POPT_ARG_INCLUDE_TABLE, shared, 0, "Everywhere:", NULL},
                              POPT_TABLEEND};
+  bool options = table->longName || table->shortName;
   char name[64];
   text_print(name, sizeof name, "rebasis %s", argv[0]);
   const char *command = argv[0];
   argv[0] = name; // what help calls the program
-  poptContext context = poptGetContext(name, argc, argv, all, 0);
+  poptContext context = poptGetContext(name, argc, argv, options ? all : all + 1, 0);
   int option;
   *done = false;
   while ((option = poptGetNextOpt(context)) > 0) {
@@ -79,6 +81,12 @@ Status deadline_take(const char *text) {
     log_warning("the deadline has passed; one step is done, saved, and that is all");
   interrupt_after(left);
   return STATUS_OK;
+}
+
+Status watchdog_check(double seconds) {
+  return seconds >= 0 && isfinite(seconds)
+             ? STATUS_OK
+             : status_error(EXIT_USAGE, "--watchdog %g: write a number of seconds, or 0 for no watchdog", seconds);
 }
 
 Status data_probe(const char *file) { return launcher_local_rank() == 0 ? dataset_probe(file) : STATUS_OK; }

@@ -99,6 +99,7 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
     return STATUS_OK;
   if (words_count(words) != 1)
     return status_error(EXIT_USAGE, "sweep run: name one sweep file or sweep directory; see rebasis sweep run --help");
+  TRY(watchdog_check(state->watchdog));
   if (state->team < 0)
     return status_error(EXIT_USAGE, "sweep run: --ranks-per-run %d; write 1 or more", state->team);
   interrupt_install();

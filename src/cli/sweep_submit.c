@@ -49,7 +49,7 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
       POPT_TABLEEND};
   const char **words;
   TRY(options_parse(
-      own, argv, table, "SWEEP.yaml|DIR [-- OPTION OF SBATCH…]",
+      own, argv, table, "SWEEP.yaml|DIR [-- OPTION OF SBATCH...]",
       "  rebasis sweep submit configs/sweep-planted.yaml --test-only\n"
       "  rebasis sweep submit configs/sweep-planted.yaml --at-once 20 -- --partition=cpu --ntasks=8\n"
       "  rebasis sweep submit sweeps/sweep-planted        # what is missing, once more\n"

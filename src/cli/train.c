@@ -72,6 +72,7 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
     *done = true;
     return STATUS_OK;
   }
+  TRY(watchdog_check(state->watchdog));
   if (words_count(words) != 1)
     return status_error(EXIT_USAGE, "train: name one configuration file; see rebasis train --help");
   TRY(config_read(&state->config, words[0], state->set, state->sets));

@@ -10,7 +10,11 @@
 void version_print(void) {
   char text[512];
   printf("rebasis %s\n", REBASIS_VERSION);
-  printf("compiler   %s\n", __VERSION__);
+#ifdef __clang__
+  printf("compiler   %s\n", __VERSION__); // names itself
+#else
+  printf("compiler   GCC %s\n", __VERSION__);
+#endif
   comm_library(text, sizeof text);
   printf("MPI        %s\n", text);
   printf("kernels    own products, %s\n", gemm_kernel());

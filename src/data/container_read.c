@@ -1,8 +1,10 @@
 /// Reading a container: structure first, in full; then one modality at a time.
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "container.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,6 +214,30 @@ static Status shape_series(DatasetModality *m, int64_t samples, const Container 
   return STATUS_OK;
 }
 
+/// What the file itself says of the contents: enough to tell two files apart without reading them.
+static Status read_contents(DatasetModality *m, const Container *container, const char *group) {
+  static const char *const names[] = {"values", "offsets", "codes", "times"};
+  Hash hash;
+  hash_init(&hash);
+  m->contents = 0;
+  for (int i = 0; i < 4; i++) {
+    char where[CONTAINER_PATH + 16], text[24];
+    bool there;
+    text_print(where, sizeof where, "%s/%s", group, names[i]);
+    TRY(container_exists(&there, container, where));
+    if (there)
+      TRY(container_has(&there, container, where, "xxh64"));
+    if (!there)
+      continue;
+    TRY(container_text(text, sizeof text, container, where, "xxh64"));
+    for (char *c = text; *c; c++)
+      *c = (char)tolower((unsigned char)*c);
+    hash_add(&hash, text, strlen(text) + 1);
+    m->contents = hash_value(&hash);
+  }
+  return STATUS_OK;
+}
+
 static Status open_modality(Dataset *dataset, const Container *container, const char *name) {
   char group[CONTAINER_PATH], where[CONTAINER_PATH + 16];
   DatasetModality *m = &dataset->modality[dataset->modalities++];
@@ -223,6 +249,7 @@ static Status open_modality(Dataset *dataset, const Container *container, const 
   else
     TRY(m->kind == KIND_CODES ? shape_codes(m, dataset->samples, container, group)
                               : shape_series(m, dataset->samples, container, group));
+  TRY(read_contents(m, container, group));
   text_print(where, sizeof where, "%s/present", group);
   TRY(read_column((void **)&m->present, dataset, container, where, ELEMENT_U8));
   return check_bytes(m->present, dataset->samples, 1, container->path, where);

@@ -210,6 +210,8 @@ uint64_t dataset_identity(const Dataset *dataset) {
     hash_add(&hash, m->name, strlen(m->name) + 1);
     hash_add(&hash, shape, sizeof shape);
     hash_add(&hash, m->present, samples);
+    if (m->contents)
+      hash_add(&hash, &m->contents, sizeof m->contents);
   }
   return hash_value(&hash);
 }

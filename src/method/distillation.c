@@ -43,16 +43,18 @@ Status bank_open(Distillation *distillation, const Dataset *dataset, int teacher
   for (int64_t n = 0; n < dataset->samples; n++)
     bank->row_of[n] = shows_both(dataset, n, distillation->student, teacher) ? bank->rows++ : -1;
   if (bank->rows == 0)
-    return status_error(EXIT_DATA, "%s: no labelled training sample shows both %s and %s, so nothing can be distilled",
+    return status_error(EXIT_DATA,
+                        "data set %s: no labelled training sample shows both %s and %s, so nothing can be distilled",
                         dataset->name, names[0], names[1]);
   TRY(memory_take((void **)&bank->by_class, (size_t)bank->rows, sizeof(int32_t), "the memory bank"));
   TRY(sort_rows(bank, dataset));
   for (int c = 0; c < bank->classes; c++)
     if (bank->begin[c + 1] - bank->begin[c] == bank->rows)
-      return status_error(EXIT_DATA,
-                          "%s: all training samples that show both %s and %s are of class %d; method.distillation.crd "
-                          "needs two classes, set it to 0",
-                          dataset->name, names[0], names[1], c);
+      return status_error(
+          EXIT_DATA,
+          "data set %s: all training samples that show both %s and %s are of class %d; method.distillation.crd "
+          "needs two classes, set it to 0",
+          dataset->name, names[0], names[1], c);
   return STATUS_OK;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "comm/watchdog.h"
@@ -186,7 +187,7 @@ Status evaluate_split(Session *session, Split split, const MaskProtocol *protoco
 // --- the report of a run ---------------------------------------------------------------------------------------------------
 
 static void set_number(json_t *object, const char *key, double value) {
-  json_object_set_new(object, key, isfinite(value) ? json_real(value) : json_null());
+  json_object_set_new(object, key, json_real_or_null(value));
 }
 
 static json_t *scores_json(const Scores *scores) {
@@ -302,12 +303,32 @@ static Status write_json(const char *path, const json_t *root) {
   return status;
 }
 
+// The one mask that was asked for: in words, and as {modality: probability of being withheld}.
+static json_t *describe_mask(char *what, size_t size, const Session *session, const MaskProtocol *mask) {
+  json_t *withheld = json_object();
+  *what = 0;
+  for (int i = 0; i < session->config.modalities; i++) {
+    const char *name = session->config.modality[i].name;
+    double rate = mask->withheld[i] ? 1 : mask->kind == MASK_RATE ? mask->rate[i] : 0;
+    if (rate <= 0)
+      continue;
+    snprintf(what + strlen(what), size - strlen(what), rate < 1 ? "%s%s withheld at %.2f" : "%s%s withheld",
+             *what ? ", " : "", name, rate);
+    json_object_set_new(withheld, name, json_real(rate));
+  }
+  if (!*what)
+    snprintf(what, size, "nothing withheld");
+  return withheld;
+}
+
 static Status fill(Evaluator *evaluator, const EvaluationPlan *plan, json_t *root, bool table) {
   const Session *session = evaluator->session;
   if (plan->extra) {
     Scores scores;
+    char what[1024];
+    json_object_set_new(root, "withheld", describe_mask(what, sizeof what, session, &plan->mask));
     TRY(evaluator_scores(evaluator, &plan->mask, &scores));
-    table_row(session, table, "as asked", &scores);
+    table_row(session, table, what, &scores);
     json_object_set_new(root, "scores", scores_json(&scores));
     return STATUS_OK;
   }

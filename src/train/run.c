@@ -51,17 +51,10 @@ typedef struct Run {
   bool locked, interrupted, late, dumped; // late: interrupted because of the deadline
 } Run;
 
-static int64_t count_split(const Session *session, Split split) {
-  int64_t n = 0;
-  for (int64_t r = 0; r < session->dataset.samples; r++)
-    n += session->dataset.split[r] == split && session->dataset.task[0].labels[r] >= 0;
-  return n;
-}
-
-static bool has_split(const Session *session, Split split) { return count_split(session, split) > 0; }
+static bool has_split(const Session *session, Split split) { return session_count(session, split) > 0; }
 
 static double batches_of(const Session *session, Split split) {
-  return ceil((double)count_split(session, split) / session->config.data.batch);
+  return ceil((double)session_count(session, split) / session->config.data.batch);
 }
 
 static Status save(Run *run) {
@@ -250,6 +243,7 @@ static Status validate(Run *run, bool *improved, bool *stop) {
   metrics_log_number(&run->log, "auprc", scores.auprc);
   if (look)
     telemetry_log(&telemetry, config, &run->log);
+  metrics_log_number(&run->log, "wall_s", clock_seconds() - run->began);
   metrics_log_end(&run->log);
   log_info("epoch %lld/%lld  validation loss %.4f  accuracy %.2f %%", (long long)position->progress.epoch + 1,
            (long long)position->progress.epochs, scores.loss, 100 * scores.accuracy);
@@ -332,8 +326,12 @@ static Status begin(Run *run) {
   bool found = false;
   TRY(comm_agree(run->comm, session_samples(session, SPLIT_TRAIN, &run->sample, &run->samples)));
   if (run->samples == 0)
-    return status_error(EXIT_DATA, "%s: no training sample has a label; a split of 0 marks training samples",
-                        config->data.file);
+    return status_error(
+        EXIT_DATA, "%s: no training sample has a label and one of the modalities; a split of 0 marks training samples",
+        config->data.file);
+  if (strcmp(config->train.metric, "none") && !has_split(session, SPLIT_VALIDATION))
+    log_warning("%s: has no validation sample to measure %s on: no best.h5, no early stop", config->data.file,
+                config->train.metric);
   TRY(comm_agree(run->comm,
                  memory_take((void **)&run->order, (size_t)run->samples, sizeof(int64_t), "the order of samples")));
   TRY(comm_agree(run->comm, optimizer_open(&run->optimizer, config, session->sums)));
@@ -364,7 +362,9 @@ static Status begin(Run *run) {
   run->log.file = -1;
   TRY(comm_agree(run->comm,
                  comm_is_root(run->comm) ? metrics_log_open(&run->log, run->dir, position->metrics_bytes) : STATUS_OK));
-  if (found)
+  if (found && position->progress.epoch == position->progress.epochs)
+    log_info("resumed at step %lld, behind the last epoch", (long long)position->step);
+  else if (found)
     log_info("resumed at step %lld, epoch %lld of %lld", (long long)position->step,
              (long long)position->progress.epoch + 1, (long long)position->progress.epochs);
   if (!found)

@@ -2,13 +2,16 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "train/position.h"
 #include "train/run.h"
 #include "train/substitution.h"
 
+#include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +45,16 @@ Status run_files_begin(const Comm *comm, const Config *config, const char *dir, 
   return comm_agree(comm, comm_is_root(comm) ? begin(config, dir, resume) : STATUS_OK);
 }
 
+// What the starts of this run before this one have taken, as far as they came to write it down.
+static double seconds_before(const char *dir) {
+  char path[PATH_MOST + 64];
+  snprintf(path, sizeof path, "%s/run.json", dir);
+  json_t *root = json_load_file(path, 0, NULL);
+  double seconds = json_member_number(root, "seconds");
+  json_decref(root);
+  return isfinite(seconds) ? seconds : 0;
+}
+
 static Status end(const Session *session, const char *dir, const RunSummary *summary, bool print_json, bool silent) {
   char parameters[17], config[17], data[17], grid[16];
   hash_text(parameters, summary->parameters_hash);
@@ -52,8 +65,8 @@ static Status end(const Session *session, const char *dir, const RunSummary *sum
                            "run", session->config.run.name, "step", (json_int_t)summary->step, "epoch",
                            (json_int_t)summary->epoch, "parameters_xxh64", parameters, "config_xxh64", config,
                            "data_xxh64", data, "ranks", session->comm->ranks, "grid", grid, "parameters",
-                           (json_int_t)parameters_number(&session->stages.parameters), "seconds", summary->seconds,
-                           "peak_bytes", (json_int_t)memory_peak());
+                           (json_int_t)parameters_number(&session->stages.parameters), "seconds",
+                           summary->seconds + seconds_before(dir), "peak_bytes", (json_int_t)memory_peak());
   REQUIRE(root, "run.json cannot be made");
   char *text = json_dumps(root, JSON_INDENT(1));
   json_decref(root);
@@ -81,7 +94,11 @@ Status run_open(Session *session, const Comm *comm, const char *dir, const char 
   struct stat info;
   *session = (Session){0};
   snprintf(path, sizeof path, "%s/config.yaml", dir);
-  TRY(comm_agree(comm, config_read(&config, path, overrides, count)));
+  TRY(comm_agree(comm,
+                 stat(path, &info) == 0
+                     ? config_read(&config, path, overrides, count)
+                     : status_error(EXIT_NO_INPUT, "%s: %s; a run directory made by `rebasis train` would be right",
+                                    path, strerror(errno))));
   TRY(session_open(session, comm, &config, data, false));
   snprintf(path, sizeof path, "%s/best.h5", dir);
   if (!strcmp(config.train.metric, "none") || stat(path, &info) != 0)

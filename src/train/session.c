@@ -187,17 +187,28 @@ void session_close(Session *session) {
   shared_data_close(&session->own);
 }
 
+static bool serves(const Session *session, Split split, int64_t sample) {
+  const Dataset *dataset = &session->dataset;
+  bool shows = false;
+  for (int i = 0; i < dataset->modalities; i++)
+    shows |= dataset->modality[i].present[sample] != 0;
+  return shows && dataset->split[sample] == split && dataset->task[0].labels[sample] >= 0;
+}
+
+int64_t session_count(const Session *session, Split split) {
+  int64_t n = 0;
+  for (int64_t r = 0; r < session->dataset.samples; r++)
+    n += serves(session, split, r);
+  return n;
+}
+
 Status session_samples(const Session *session, Split split, int64_t **sample, int64_t *n) {
   const Dataset *dataset = &session->dataset;
   *n = 0;
   TRY(memory_take((void **)sample, (size_t)dataset->samples, sizeof(int64_t), "the samples of a split"));
-  for (int64_t r = 0; r < dataset->samples; r++) {
-    bool shows = false;
-    for (int i = 0; i < dataset->modalities; i++)
-      shows |= dataset->modality[i].present[r] != 0;
-    if (dataset->split[r] == split && dataset->task[0].labels[r] >= 0 && shows)
+  for (int64_t r = 0; r < dataset->samples; r++)
+    if (serves(session, split, r))
       (*sample)[(*n)++] = r;
-  }
   return STATUS_OK;
 }
 

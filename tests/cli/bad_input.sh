@@ -28,7 +28,10 @@ expect 64 2 'train: name one configuration file' train
 expect 64 0 'train: name one configuration file' train run.yaml more.yaml
 expect 64 0 'train: --set: missing argument' train run.yaml --set
 expect 64 0 'plan: --ranks 0' plan run.yaml --ranks 0
-expect 64 0 'data: .*is not a verb' data improt avmnist
+expect 64 0 'is not a verb; did you mean import avmnist' data improt avmnist
+expect 64 0 'is not a verb; did you mean inspect' data inspct run.yaml
+expect 64 2 'watchdog -1' train run.yaml --watchdog=-1
+expect 64 0 'watchdog nan' sweep run run.yaml --watchdog=nan
 expect 64 0 'data synth planted: name the file' data synth planted
 
 # Configurations: FILE:LINE, and what would be right.
@@ -135,6 +138,11 @@ expect 78 2 'learning_rate|configuration' train run.yaml --out good --resume --s
 expect 78 0 'seed|configuration' train run.yaml --out good --resume --set run.seed=7
 "$rebasis" data synth planted -o other.h5 --set samples=210 --set modalities=2 --set names=image,audio >/dev/null
 expect 78 0 'data' train run.yaml --out good --resume --set data.file=other.h5
+# The same samples, labels and splits, but other numbers under the same name.
+cp p.h5 first.h5
+"$rebasis" data synth planted -o p.h5 --set samples=200 --set modalities=2 --set names=image,audio --set snr=3 >/dev/null
+expect 78 2 'data_xxh64' train run.yaml --out good --resume
+mv first.h5 p.h5
 diff -r good pristine >differ || fail "a refused run has changed something: $(<differ)"
 
 # Evaluation and prediction.
