@@ -49,4 +49,8 @@ enum { ANALYZE_TRAINING_SAMPLES = 2048 };
 /// RUN/analysis/epoch-00005/NAME.json and, for the newest, RUN/analysis/NAME.json. user: not used.
 Status analyze_observe(void *user, const RunMoment *moment);
 
+/// Local. Bytes that this takes on `rank` at its peak, beside what training holds; 0 where the configuration measures nothing. Of a sketch
+/// (train/session.h), for train/plan.h.
+size_t analyze_bytes(const Session *sketch, int rank);
+
 #endif

@@ -4,6 +4,7 @@
 /// matrix that is not small. Only user of ScaLAPACK and BLACS. Values from different grids agree to rounding, not bit for bit.
 #include "comm/comm.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { MATRIX_BLOCK = 64 };
@@ -59,6 +60,9 @@ Status matrix_gather(const Matrix *matrix, double *whole);
 /// Collective. s[min(rows, columns)], descending, the same on every rank; destroys the matrix. Tall and wide matrices are first reduced to a square
 /// by a QR or LQ decomposition. EXIT_INTERNAL when an entry is not finite or the iteration does not converge.
 Status matrix_singular_values(Matrix *matrix, double *s);
+
+/// Local. About what a matrix and matrix_singular_values take on one of `ranks` ranks, in bytes.
+size_t matrix_values_bytes(int64_t rows, int64_t columns, int ranks);
 
 /// Collective. matrix = u diag(s) vt, with k = min(rows, columns): u[rows, k], vt[k, columns] were opened on the same grid. Destroys the matrix.
 Status matrix_svd(Matrix *matrix, double *s, Matrix *u, Matrix *vt);

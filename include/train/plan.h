@@ -3,6 +3,7 @@
 /// What a run will need before it is started: the grid, parameters, memory per rank, communication and an estimate of the step's time.
 #include "comm/comm.h"
 #include "config/config.h"
+#include "train/session.h"
 
 typedef struct PlanRow {
   int ranks, groups, shards;
@@ -13,8 +14,11 @@ typedef struct PlanRow {
   double step_seconds;      // at PLAN_RATE multiply-adds a second and rank
 } PlanRow;
 
+/// Bytes that whoever observes a run between its epochs (RunOptions.observe) takes on `rank` of a sketch, at most; NULL: nobody observes.
+typedef size_t PlanObserver(const Session *sketch, int rank);
+
 /// Predicts for `ranks` ranks. EXIT_CONFIG when there is no such grid. Local; opens the data file for its shapes only.
-Status plan_row(PlanRow *row, const Config *config, int ranks);
+Status plan_row(PlanRow *row, const Config *config, int ranks, PlanObserver *observer);
 
 /// What a whole run takes: its steps over all epochs (and phases of kd), and their predicted time with validation and saving.
 typedef struct PlanRun {
@@ -26,9 +30,9 @@ typedef struct PlanRun {
 Status plan_run(PlanRun *run, const Config *config, int ranks);
 
 /// Collective. Prints the rank map, parameters and memory for `ranks` ranks (train --dry-run).
-Status plan_print(const Comm *comm, const Config *config, int ranks, bool json);
+Status plan_print(const Comm *comm, const Config *config, int ranks, PlanObserver *observer, bool json);
 
 /// Collective. Prints one row per rank count (`rebasis plan`).
-Status plan_table(const Comm *comm, const Config *config, const int *ranks, int count, bool json);
+Status plan_table(const Comm *comm, const Config *config, const int *ranks, int count, PlanObserver *observer, bool json);
 
 #endif

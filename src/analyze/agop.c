@@ -166,7 +166,7 @@ static void gather_panel(double *all, double *here, const Agop *agop, const Anal
 Status agop_visit(const Agop *agop, const AnalyzeContext *context, int layer,
                   void (*visit)(void *user, int i, int j, const double *slice), void *user) {
   int d = network_layer(context, layer)->in, total = pooled_slices_total(context), i = 0, j = 0;
-  size_t size = triangle((size_t)d), most = size < PANEL ? size : PANEL;
+  size_t size = triangle((size_t)d), most = size < AGOP_PANEL ? size : AGOP_PANEL;
   double *all, slice[SLICES_MOST];
   TRY(comm_agree(context->comm,
                  memory_take((void **)&all, (size_t)(total + agop->slices) * most, sizeof *all, "gradient products")));

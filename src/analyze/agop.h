@@ -6,6 +6,8 @@
 /// A. Radhakrishnan, D. Beaglehole, P. Pandit, M. Belkin: Mechanism for feature learning in neural networks, Science 383, 2024.
 #include "analyze/context.h"
 
+enum { AGOP_PANEL = 1 << 15 }; // entries of a matrix that travel together, for every slice
+
 typedef struct Agop {
   int layers, slices;       // slices here
   double **sum;             // owned [layers][slices, d (d + 1) / 2]: sums over the rows of each local slice, the upper triangle by rows

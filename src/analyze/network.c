@@ -40,9 +40,8 @@ static void open_layers(Network *network) {
   }
 }
 
-static Status plan(Network *network) {
-  const Config *config = &network->session->config;
-  FusionStage *fusion = &network->stages.fusion;
+static void open_values(Network *network) {
+  const FusionStage *fusion = &network->stages.fusion;
   open_layers(network);
   for (int i = 0; i < network->stages.modalities; i++)
     open_value(network, fusion->entry[i]);
@@ -50,22 +49,49 @@ static Status plan(Network *network) {
   open_value(network, fusion->logits);
   for (int k = 0; k < fusion->losses; k++)
     open_value(network, fusion->loss[k].value);
+}
+
+static int count_nodes(const Grid *grid, int rank) {
+  SliceNode node[SLICE_NODES_MOST];
+  int first, end;
+  grid_fusion_slices(grid, rank, &first, &end);
+  return slice_nodes(node, first, end, grid->slices);
+}
+
+static Status plan(Network *network) {
+  const Config *config = &network->session->config;
+  const Grid *grid = &network->session->grid;
+  FusionStage *fusion = &network->stages.fusion;
   TRY(graph_plan(fusion->graph, network->room, true, config->grid.threads));
   TRY(stages_room(&network->stages, config->data.batch, network->room));
-  for (int j = 0; j < SLICE_NODES_MOST; j++)
+  for (int j = 0; j < count_nodes(grid, grid->rank); j++)
     TRY(memory_take((void **)&network->gradient[j], (size_t)graph_gradient_size(fusion->graph), sizeof(float),
                     "gradients to look at"));
   return STATUS_OK;
 }
 
-Status network_open(Network **result, const Session *session, int room) {
+static Status declare(Network **result, const Session *session, int room) {
   TRY(memory_take((void **)result, 1, sizeof(Network), "the fusion stage to look at"));
   Network *network = *result;
   network->session = session;
   network->room = room;
   TRY(stages_open(&network->stages, &session->config, &session->dataset));
   REQUIRE(network->stages.parameters.size == session->stages.parameters.size, "the stages were declared differently");
-  return plan(network);
+  open_values(network);
+  return STATUS_OK;
+}
+
+Status network_open(Network **network, const Session *session, int room) {
+  TRY(declare(network, session, room));
+  return plan(*network);
+}
+
+Status network_sketch(Network **network, size_t *bytes, const Session *session, int rank, int room) {
+  TRY(declare(network, session, room));
+  const Graph *graph = (*network)->stages.fusion.graph;
+  *bytes = graph_bytes(graph, room, true, session->config.grid.threads) +
+           (size_t)count_nodes(&session->grid, rank) * (size_t)graph_gradient_size(graph) * sizeof(float);
+  return STATUS_OK;
 }
 
 void network_close(Network *network) {

@@ -17,11 +17,13 @@ typedef struct Network {
   int64_t row;                 // first row here of the batch that was forwarded
   SliceNode node[SLICE_NODES_MOST];
   int nodes;
-  float *gradient[SLICE_NODES_MOST]; // owned
+  float *gradient[SLICE_NODES_MOST]; // owned: of the nodes that this rank's slices make
 } Network;
 
 /// Local. Plans for at most `room` rows.
 Status network_open(Network **network, const Session *session, int room);
+/// Local. Declares it, of a sketch too, and plans nothing; *bytes: what network_open would take on `rank` for `room` rows.
+Status network_sketch(Network **network, size_t *bytes, const Session *session, int rank, int room);
 void network_close(Network *network);
 
 #endif

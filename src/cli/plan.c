@@ -1,5 +1,6 @@
 #include "cli/command.h"
 
+#include "analyze/analyze.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "train/plan.h"
@@ -61,7 +62,7 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
 static Status run(const Comm *comm, void *user) {
   PlanState *state = user;
   TRY(comm_agree(comm, state->probe));
-  return plan_table(comm, &state->config, state->ranks, state->count, state->json);
+  return plan_table(comm, &state->config, state->ranks, state->count, analyze_bytes, state->json);
 }
 
 const Command command_plan = {"plan", "predict memory, communication and step time per rank count", prepare, run};

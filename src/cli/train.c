@@ -94,7 +94,7 @@ static Status run(const Comm *comm, void *user) {
   TrainState *state = user;
   TRY(comm_agree(comm, state->probe));
   if (state->dry_run)
-    return plan_print(comm, &state->config, comm->ranks, state->json);
+    return plan_print(comm, &state->config, comm->ranks, analyze_bytes, state->json);
   RunOptions options = {.out = state->out,
                         .dump_gradients = state->dump,
                         .resume = state->resume,

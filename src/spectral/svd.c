@@ -21,11 +21,15 @@ static const int one = 1;
 
 static int64_t least(const Matrix *matrix) { return matrix->rows < matrix->columns ? matrix->rows : matrix->columns; }
 
+static bool is_small(int64_t rows, int64_t columns) {
+  return (rows < columns ? rows : columns) <= LAPACK_SIDE && rows * columns <= LAPACK_CELLS;
+}
+
 static bool by_lapack(const Matrix *matrix) {
   const MatrixGrid *grid = matrix->grid;
   if (least(matrix) < 2 || grid->path == MATRIX_LAPACK)
     return true; // 1 x 2 hangs in ScaLAPACK
-  return grid->path == MATRIX_AUTO && least(matrix) <= LAPACK_SIDE && matrix->rows * matrix->columns <= LAPACK_CELLS;
+  return grid->path == MATRIX_AUTO && is_small(matrix->rows, matrix->columns);
 }
 
 // --- LAPACK on one rank -----------------------------------------------------------------------------------------------------
@@ -199,4 +203,14 @@ Status matrix_svd(Matrix *matrix, double *s, Matrix *u, Matrix *vt) {
     return lapack_svd(matrix, s, u, vt);
   TRY(check_finite(matrix, &squares));
   return scalapack_svd(matrix, s, u, vt, squares);
+}
+
+// Beside the parts, LAPACK wants the whole (of which one rank alone has no second copy), ScaLAPACK the workspace that band.c names, and the band.
+size_t matrix_values_bytes(int64_t rows, int64_t columns, int ranks) {
+  enum { B = MATRIX_BLOCK };
+  int64_t cells = rows * columns, n = rows < columns ? rows : columns, beside = ranks > 1 ? cells : 0;
+  double side = sqrt((double)ranks);
+  if (!is_small(rows, columns))
+    beside = (int64_t)(2 * B * ((double)(rows + columns) / side + 8 * B)) + n * (B + 1);
+  return (size_t)(cells / ranks + beside) * sizeof(double);
 }

@@ -1,7 +1,5 @@
 #include "train/plan.h"
 
-#include "train/session.h"
-
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -28,21 +26,30 @@ static int64_t samples_of(const Session *session, Split split) {
   return n;
 }
 
-// What every rank knows of every sample: split, label, presence; the samples and the order of training; what is kept while the last
-// split is scored (representations, logits, probabilities, rankings).
-static size_t sample_bytes(const Session *session, int rank) {
+// What every rank knows of every sample: split, label, presence; the samples and the order of training.
+static size_t sample_bytes(const Session *session) {
+  size_t known = 1 + sizeof(int32_t) + (size_t)session->dataset.modalities;
+  return (size_t)session->dataset.samples * known + 2 * (size_t)samples_of(session, SPLIT_TRAIN) * sizeof(int64_t);
+}
+
+// What is kept while the last split is scored: samples, representations, logits, probabilities, rankings.
+static size_t score_bytes(const Session *session, int rank) {
   const Config *config = &session->config;
-  int64_t scored = samples_of(session, SPLIT_TEST), trained = samples_of(session, SPLIT_TRAIN);
+  int64_t scored = samples_of(session, SPLIT_TEST);
   if (scored == 0)
     scored = samples_of(session, SPLIT_VALIDATION);
   if (scored == 0)
-    scored = trained;
-  size_t known = 1 + sizeof(int32_t) + (size_t)session->dataset.modalities;
+    scored = samples_of(session, SPLIT_TRAIN);
   size_t score = sizeof(float) + 3 * sizeof(double);
   int batches = (int)((scored + config->data.batch - 1) / config->data.batch);
-  return (size_t)session->dataset.samples * known + 2 * (size_t)trained * sizeof(int64_t) +
-         (size_t)scored * (2 * sizeof(int64_t) + (size_t)session->stages.outputs * score) +
+  return (size_t)scored * (2 * sizeof(int64_t) + (size_t)session->stages.outputs * score) +
          step_encoded_bytes(config, &session->stages, &session->grid, rank, batches);
+}
+
+// Between epochs a run is scored or observed, one after the other.
+static size_t between_bytes(const Session *session, int rank, PlanObserver *observer) {
+  size_t score = score_bytes(session, rank), seen = observer ? observer(session, rank) : 0;
+  return score > seen ? score : seen;
 }
 
 // Turned parameters and their moments on their way into a checkpoint: this rank's rows of the file of all, and one matrix in full.
@@ -57,13 +64,14 @@ static size_t turned_bytes(const Session *session, size_t moments) {
   return shown + longest;
 }
 
-static size_t rank_bytes(const Session *session, int rank, bool window) {
+static size_t rank_bytes(const Session *session, int rank, bool window, PlanObserver *observer) {
   const Config *config = &session->config;
   const Grid *grid = &session->grid;
   const Parameters *parameters = &session->stages.parameters;
   size_t moments = config->optimizer.type == OPTIMIZER_SGD ? 1 : 2;
-  return (size_t)(grid->ranks > 1 ? PROCESS_TOGETHER : PROCESS_ALONE) + data_bytes(session) +
-         sample_bytes(session, rank) + step_bytes(config, &session->stages, &session->dataset, grid, rank, true) +
+  return (size_t)(grid->ranks > 1 ? PROCESS_TOGETHER : PROCESS_ALONE) + data_bytes(session) + sample_bytes(session) +
+         between_bytes(session, rank, observer) +
+         step_bytes(config, &session->stages, &session->dataset, grid, rank, true) +
          sums_bytes(grid, parameters, session->table.stage, session->table.stages, rank, window) +
          (size_t)session->stages.state.size * sizeof(float) +
          moments * (size_t)parameters->size / (size_t)grid->ranks * sizeof(float) + turned_bytes(session, moments);
@@ -93,7 +101,7 @@ static size_t sent_bytes(const Session *session, int rank) {
                               grid->ranks);
 }
 
-static void fill_row(PlanRow *row, const Session *session) {
+static void fill_row(PlanRow *row, const Session *session, PlanObserver *observer) {
   const Grid *grid = &session->grid;
   bool window = strcmp(session->config.grid.window, "off") != 0;
   double work = session->stages.fusion_cost;
@@ -104,7 +112,7 @@ static void fill_row(PlanRow *row, const Session *session) {
   size_t flat = (size_t)session->stages.parameters.size * sizeof(float);
   row->bytes_node = data_bytes(session) + (window && grid->ranks > 1 ? flat : 0);
   for (int rank = 0; rank < grid->ranks; rank++) {
-    size_t bytes = rank_bytes(session, rank, window), sent = sent_bytes(session, rank);
+    size_t bytes = rank_bytes(session, rank, window, observer), sent = sent_bytes(session, rank);
     row->bytes_node += bytes - shared_bytes(session, window);
     row->bytes_rank = bytes > row->bytes_rank ? bytes : row->bytes_rank;
     row->bytes_sent = sent > row->bytes_sent ? sent : row->bytes_sent;
@@ -112,11 +120,11 @@ static void fill_row(PlanRow *row, const Session *session) {
   row->step_seconds = 3 * work * session->config.data.batch * row->share / PLAN_RATE + (double)row->bytes_sent / 4e9;
 }
 
-Status plan_row(PlanRow *row, const Config *config, int ranks) {
+Status plan_row(PlanRow *row, const Config *config, int ranks, PlanObserver *observer) {
   Session session;
   Status status = session_sketch(&session, config, ranks);
   if (status.code == 0)
-    fill_row(row, &session);
+    fill_row(row, &session, observer);
   session_sketch_close(&session);
   return status;
 }
@@ -142,7 +150,7 @@ static void fill_run(PlanRun *run, const Session *session) {
   int64_t samples = 0;
   for (int64_t r = 0; r < session->dataset.samples; r++)
     samples += session->dataset.split[r] == SPLIT_TRAIN && session->dataset.task[0].labels[r] >= 0;
-  fill_row(&row, session);
+  fill_row(&row, session, NULL);
   double runs = config->method.type == METHOD_KD && config->method.kd.stage == KD_ALL ? kd_runs(config) : 1;
   // Ranks meet several times in a step; each meeting takes longer the more they are.
   double step = row.step_seconds + STEP_SECONDS * (1 + 0.5 * log2(session->grid.ranks));
@@ -187,12 +195,12 @@ static void print_map(const Session *session) {
   }
 }
 
-static Status print_sketch(const Config *config, int ranks, bool json) {
+static Status print_sketch(const Config *config, int ranks, PlanObserver *observer, bool json) {
   Session session;
   Status status = session_sketch(&session, config, ranks);
   if (status.code == 0) {
     PlanRow row;
-    fill_row(&row, &session);
+    fill_row(&row, &session, observer);
     if (json) {
       json_t *object = row_json(&row);
       json_object_set_new(object, "parameters", json_integer(parameters_number(&session.stages.parameters)));
@@ -214,11 +222,11 @@ static Status print_sketch(const Config *config, int ranks, bool json) {
   return status;
 }
 
-Status plan_print(const Comm *comm, const Config *config, int ranks, bool json) {
-  return comm_agree(comm, comm_is_root(comm) ? print_sketch(config, ranks, json) : STATUS_OK);
+Status plan_print(const Comm *comm, const Config *config, int ranks, PlanObserver *observer, bool json) {
+  return comm_agree(comm, comm_is_root(comm) ? print_sketch(config, ranks, observer, json) : STATUS_OK);
 }
 
-static Status print_table(const Config *config, const int *ranks, int count, bool json) {
+static Status print_table(const Config *config, const int *ranks, int count, PlanObserver *observer, bool json) {
   json_t *rows = json_array();
   Status status = STATUS_OK;
   if (!json)
@@ -226,7 +234,7 @@ static Status print_table(const Config *config, const int *ranks, int count, boo
            "MiB sent per step", "seconds per step");
   for (int k = 0; k < count && status.code == 0; k++) {
     PlanRow row;
-    status = plan_row(&row, config, ranks[k]);
+    status = plan_row(&row, config, ranks[k], observer);
     if (status.code)
       break;
     if (json)
@@ -243,6 +251,7 @@ static Status print_table(const Config *config, const int *ranks, int count, boo
   return status;
 }
 
-Status plan_table(const Comm *comm, const Config *config, const int *ranks, int count, bool json) {
-  return comm_agree(comm, comm_is_root(comm) ? print_table(config, ranks, count, json) : STATUS_OK);
+Status plan_table(const Comm *comm, const Config *config, const int *ranks, int count, PlanObserver *observer,
+                  bool json) {
+  return comm_agree(comm, comm_is_root(comm) ? print_table(config, ranks, count, observer, json) : STATUS_OK);
 }

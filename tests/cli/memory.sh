@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The peak memory of a rank is within a tenth of what `rebasis plan` says, on 1, 2 and 4 ranks.
+# The peak memory of a rank is within a tenth of what `rebasis plan` says, on 1, 2 and 4 ranks, with measurements inside training too.
 # timeout: 600
 set -euo pipefail
 rebasis=$1 python=/usr/bin/python3
@@ -36,8 +36,17 @@ data: {file: bags.h5, batch: 256}
 modalities: {a: {encoder: {hidden: [512, 256], out: 128}}, b: {encoder: {hidden: [512, 256], out: 128}}, c: {encoder: {hidden: [512], out: 128}}}
 method: {type: ebr, factor: [256], latent: 128, inverse: [256], discriminator: [64]}
 YAML
+"$rebasis" data synth planted -o narrow.h5 --set samples=3000 --set modalities=2 --set width=64,48 --set names=a,b >/dev/null
+cat >seen.yaml <<'YAML'
+data: {file: narrow.h5, batch: 128}
+modalities: {a: {encoder: {hidden: [64], out: 480}}, b: {encoder: {hidden: [64], out: 320}}}
+fusion: {hidden: [640, 256]}
+analysis:
+  every_epochs: 1
+  measure: [rank, similarity, agop, polysemanticity, classifier, collision, probe, subspaces, substitutability, vif]
+YAML
 
-for model in wide image bags; do
+for model in wide image bags seen; do
   for ranks in 1 2 4; do
     rm -rf run peak.*
     start=()
