@@ -19,7 +19,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { CHUNK_FLOATS = 1 << 17, BAND_POSITIONS = 256 };
+enum { CHUNK_FLOATS = 1 << 17, BAND_POSITIONS = 256, AHEAD_MOST = 24 };
 
 static const float ones[CONV_WIDTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
@@ -30,14 +30,26 @@ typedef struct Matrix {
   double cost;        // of a position, about, in cycles
 } Matrix;
 
+/// Rows [row, row + rows) of a strip of dw, or of db, times vectors [vector, vector + vectors); `at`: where its sums are.
+typedef struct TileOfWeights {
+  bool bias;
+  int strip, row, rows, vector, vectors, lanes;
+  size_t at;
+} TileOfWeights;
+
 typedef struct Weights {
   const ConvSet *set;
-  Field field;
+  bool in_place; // x needs no field: it has no padding
+  Field field;   // else
+  int images;    // of a chunk
   int co, oh, ow, k, taps;
-  bool x_turned, folded; // folded: ky stand for channels
-  int pixel;             // floats of a turned position
+  bool x_turned, folded;                // folded: ky stand for channels
+  int pixel;                            // floats of a turned position
+  ptrdiff_t x_image, x_line, x_channel; // distances in x, or in the field, of what tiles read
+  ptrdiff_t image, line;                // and of positions once x is turned
   Matrix dw, db;
   int lanes, tiles;
+  TileOfWeights *tile;
   int band, bands, together; // rows of output; or that many images
   int *offset;               // of the rows of dw; those of db are output channels too
   float *x, *turned, *stack; // the field; the other factor; [TREE_DEPTH, level]
@@ -68,9 +80,9 @@ static Weights weights_plan(const ConvShape *shape, bool bias, int most, ConvWor
   const Matrix taps = matrix_plan(set, 1, p.taps, conv_ceiling(co, w)),
                outputs = matrix_plan(set, p.folded ? 1 : k, co, conv_ceiling(k * channels, w)),
                sums = matrix_plan(set, 1, co, 1);
-  p.x_turned =
-      shape->stride == 1 && (outputs.cost + sums.cost) * area + turn * conv_ceiling(channels, w) * shape->h * shape->w <
-                                (taps.cost + turn * taps.vectors) * area;
+  p.x_turned = shape->stride == 1 &&
+               (outputs.cost + (bias ? sums.cost : 0)) * area + turn * conv_ceiling(channels, w) * shape->h * shape->w <
+                   (taps.cost + turn * taps.vectors) * area;
   p.dw = p.x_turned ? outputs : taps;
   p.db = p.x_turned ? sums : (Matrix){1, 1, taps.vectors, 1, taps.panels, 0};
   p.lanes = p.dw.vectors * w;
@@ -78,31 +90,35 @@ static Weights weights_plan(const ConvShape *shape, bool bias, int most, ConvWor
   p.pixel = p.x_turned ? channels : p.lanes;
   const Field one = field_of_input(shape, 1);
   const int fit = (int)(CHUNK_FLOATS / (one.size + (size_t)p.oh * p.ow * p.pixel)), images = fit < most ? fit : most;
-  p.field = field_of_input(shape, images > 1 ? images : 1);
+  p.images = images > 1 ? images : 1;
+  p.in_place = shape->stride == 1 && shape->padding == 0;
+  p.field = field_of_input(shape, p.in_place ? 1 : p.images);
+  p.x_image = p.in_place ? (ptrdiff_t)ci * shape->h * shape->w : p.field.pitch;
+  p.x_line = p.in_place ? shape->w : p.field.line;
+  p.x_channel = p.in_place ? (ptrdiff_t)shape->h * shape->w : p.field.channel;
+  p.image = p.in_place ? p.x_channel : p.x_image;
+  p.line = p.x_line;
   p.together = BAND_POSITIONS / (p.oh * p.ow) > 1 ? BAND_POSITIONS / (p.oh * p.ow) : 1;
   p.band = conv_ceiling(BAND_POSITIONS, p.ow) < p.oh ? conv_ceiling(BAND_POSITIONS, p.ow) : p.oh;
   p.bands = conv_ceiling(p.oh, p.band);
   p.level = (size_t)p.dw.strips * p.dw.height * p.lanes + (size_t)p.db.height * p.db.vectors * w;
   p.offset = conv_take(work, (size_t)(p.taps > co ? p.taps : co) * sizeof *p.offset);
-  p.x = conv_take(work, p.field.size * sizeof *p.x);
-  const size_t positions = p.x_turned ? (size_t)p.field.phase : (size_t)p.field.images * p.oh * p.ow;
+  p.x = p.in_place ? NULL : conv_take(work, p.field.size * sizeof *p.x);
+  const size_t positions = !p.x_turned  ? (size_t)p.images * p.oh * p.ow
+                           : p.in_place ? (size_t)p.images * p.x_channel
+                                        : (size_t)p.field.phase;
   p.turned = conv_take(work, (positions * p.pixel + (size_t)CONV_VECTORS * w) * sizeof *p.turned);
   p.stack = conv_take(work, TREE_DEPTH * p.level * sizeof *p.stack);
+  p.tile = conv_take(work, (size_t)p.tiles * sizeof *p.tile);
   return p;
 }
 
 size_t conv_weights_work(const ConvShape *shape) {
-  ConvWork work = {0};
-  weights_plan(shape, true, INT_MAX, &work);
-  return work.used;
+  ConvWork with = {0}, without = {0};
+  weights_plan(shape, true, INT_MAX, &with);
+  weights_plan(shape, false, INT_MAX, &without);
+  return with.used > without.used ? with.used : without.used;
 }
-
-/// Rows [row, row + rows) of a strip of dw, or of db, times vectors [vector, vector + vectors); `at`: where its sums are.
-typedef struct TileOfWeights {
-  bool bias;
-  int strip, row, rows, vector, vectors, lanes;
-  size_t at;
-} TileOfWeights;
 
 static TileOfWeights tile_at(const Weights *p, int t) {
   const int count = matrix_tiles(&p->dw), w = p->set->width;
@@ -122,14 +138,15 @@ static TileOfWeights tile_at(const Weights *p, int t) {
                                ((size_t)strip * m->height + row) * m->vectors * w + (size_t)vector * w};
 }
 
-/// Band `band` of images [i, i + images) of a chunk that begins at dy.
-static void weigh_band(const Weights *p, TileOfWeights tile, int level, const float *dy, int i, int images, int band) {
+/// Band `band` of images [i, i + images) of a chunk that begins at dy and x, unless that lies in a field.
+static void weigh_band(const Weights *p, const TileOfWeights *tile, int level, const float *dy, const float *x, int i,
+                       int images, int band) {
   const int begin = band * p->band, end = begin + p->band < p->oh ? begin + p->band : p->oh;
   const ptrdiff_t area = (ptrdiff_t)p->oh * p->ow;
-  const size_t beside = (size_t)tile.vector * p->set->width;
-  Weigh weigh = {.sum = p->stack + level * p->level + tile.at,
-                 .sum_step = tile.lanes,
-                 .offset = p->offset + tile.row,
+  const size_t beside = (size_t)tile->vector * p->set->width;
+  Weigh weigh = {.sum = p->stack + level * p->level + tile->at,
+                 .sum_step = tile->lanes,
+                 .offset = p->offset + tile->row,
                  .images = images,
                  .height = end - begin,
                  .width = p->ow};
@@ -138,46 +155,52 @@ static void weigh_band(const Weights *p, TileOfWeights tile, int level, const fl
     weigh.left_image = p->co * area;
     weigh.left_line = p->ow;
     weigh.right = ones;
-    if (!tile.bias) {
-      weigh.right = p->turned + ((begin + tile.strip) * p->field.line + i * p->field.pitch) * p->pixel + beside;
-      weigh.right_image = (ptrdiff_t)p->field.pitch * p->pixel;
-      weigh.right_line = p->field.line * p->pixel;
+    if (!tile->bias) {
+      weigh.right = p->turned + ((begin + tile->strip) * p->line + i * p->image) * p->pixel + beside;
+      weigh.right_image = p->image * p->pixel;
+      weigh.right_line = p->line * p->pixel;
       weigh.right_step = p->pixel;
     }
   } else {
-    weigh.left = p->x + i * p->field.pitch + begin * p->field.line;
-    weigh.left_image = p->field.pitch;
-    weigh.left_line = p->field.line;
+    weigh.left = x + i * p->x_image + begin * p->x_line;
+    weigh.left_image = p->x_image;
+    weigh.left_line = p->x_line;
     weigh.right = p->turned + (i * area + begin * p->ow) * p->pixel + beside;
     weigh.right_image = area * p->pixel;
     weigh.right_line = (ptrdiff_t)p->ow * p->pixel;
     weigh.right_step = p->pixel;
-    if (tile.bias) {
+    if (tile->bias) {
       const int n = images == 1 ? (end - begin) * p->ow : images * (int)area;
-      p->set->add[tile.vectors - 1](weigh.sum, weigh.right, p->pixel, n);
+      p->set->add[tile->vectors - 1](weigh.sum, weigh.right, p->pixel, n);
       return;
     }
   }
-  p->set->weigh[tile.rows - 1][tile.vectors - 1](&weigh);
+  p->set->weigh[tile->rows - 1][tile->vectors - 1](&weigh);
 }
 
 /// Lays out images [first, first + images); all threads take part, and none leaves before the last.
 static void lay_out(const Weights *p, const float *dy, const float *x, int first, int images) {
   const int channels = p->field.channels, area = p->oh * p->ow;
   const TileSet *set = tile_set();
+  if (!p->in_place) {
 #pragma omp for schedule(static) nowait
-  for (int j = 0; j < images * channels; j++)
-    field_set(&p->field, p->x, j / channels, x, first + j / channels, j % channels);
+    for (int j = 0; j < images * channels; j++)
+      field_set(&p->field, p->x, j / channels, x, first + j / channels, j % channels);
+  }
   if (p->x_turned) {
-    // With ky for channels, a position takes its numbers from the lines below.
-    const int lines = p->oh + (p->folded ? 0 : p->k - 1), positions = lines * (int)p->field.line + p->field.before;
-    const int parts = omp_get_num_threads();
+    // Images in place one after the other, or a field in parts. With ky for channels, a position takes its numbers from
+    // the lines below.
+    const int lines = p->oh + (p->folded ? 0 : p->k - 1), parts = p->in_place ? images : omp_get_num_threads(),
+              positions = lines * (int)p->line + p->field.before;
+    const ptrdiff_t row = p->folded ? p->x_line : p->x_channel;
 #pragma omp barrier
 #pragma omp for schedule(static)
     for (int j = 0; j < parts; j++) {
-      const int begin = conv_part(j, positions, parts), end = conv_part(j + 1, positions, parts);
-      set->pack_transposed(p->turned + (ptrdiff_t)begin * p->pixel, p->pixel, p->x + begin,
-                           p->folded ? p->field.line : p->field.channel, end - begin, p->pixel);
+      const int begin = p->in_place ? 0 : conv_part(j, positions, parts),
+                end = p->in_place ? positions : conv_part(j + 1, positions, parts);
+      const float *from = p->in_place ? x + (first + j) * p->x_image : p->x + begin;
+      const ptrdiff_t to = p->in_place ? j * p->image : begin;
+      set->pack_transposed(p->turned + to * p->pixel, p->pixel, from, row, end - begin, p->pixel);
     }
     return;
   }
@@ -190,18 +213,18 @@ static void lay_out(const Weights *p, const float *dy, const float *x, int first
   }
 }
 
-static void clear(const Weights *p, TileOfWeights tile, int level) {
-  float *sum = p->stack + level * p->level + tile.at;
-  for (int r = 0; r < tile.rows; r++, sum += tile.lanes)
-    memset(sum, 0, (size_t)tile.vectors * p->set->width * sizeof *sum);
+static void clear(const Weights *p, const TileOfWeights *tile, int level) {
+  float *sum = p->stack + level * p->level + tile->at;
+  for (int r = 0; r < tile->rows; r++, sum += tile->lanes)
+    memset(sum, 0, (size_t)tile->vectors * p->set->width * sizeof *sum);
 }
 
 /// The sum at level - 1 += that at `level`.
-static void fold(const Weights *p, TileOfWeights tile, int level) {
-  float *lower = p->stack + (level - 1) * p->level + tile.at;
+static void fold(const Weights *p, const TileOfWeights *tile, int level) {
+  float *lower = p->stack + (level - 1) * p->level + tile->at;
   const float *upper = lower + p->level;
-  for (int r = 0; r < tile.rows; r++, lower += tile.lanes, upper += tile.lanes)
-    for (int j = 0; j < tile.vectors * p->set->width; j++)
+  for (int r = 0; r < tile->rows; r++, lower += tile->lanes, upper += tile->lanes)
+    for (int j = 0; j < tile->vectors * p->set->width; j++)
       lower[j] += upper[j];
 }
 
@@ -219,23 +242,31 @@ static float *target(const Weights *p, const TileOfWeights *tile, int row, int l
 }
 
 /// The "+0" of a leaf only turns -0 into +0, and so does one at the end: no other bit depends on a zero's sign underway.
-static void finish(const Weights *p, TileOfWeights tile, float *dw, float *db) {
-  const float *sum = p->stack + tile.at;
-  const int first = tile.vector * p->set->width;
-  for (int r = 0; r < tile.rows; r++, sum += tile.lanes)
-    for (int j = 0; j < tile.vectors * p->set->width; j++) {
-      float *to = target(p, &tile, tile.row + r, first + j, dw, db);
+static void finish(const Weights *p, const TileOfWeights *tile, float *dw, float *db) {
+  const float *sum = p->stack + tile->at;
+  const int first = tile->vector * p->set->width;
+  for (int r = 0; r < tile->rows; r++, sum += tile->lanes)
+    for (int j = 0; j < tile->vectors * p->set->width; j++) {
+      float *to = target(p, tile, tile->row + r, first + j, dw, db);
       if (to)
         *to = sum[j] + 0.0f;
     }
 }
 
-/// All tiles [begin, end) over images [first, first + images), which are laid out.
-static void weigh_chunk(const Weights *p, const float *dy, int images, int level, int begin, int end) {
+/// All tiles [begin, end) over `images` images, which are laid out; of x and dy, `ahead` will be laid out next.
+static void weigh_chunk(const Weights *p, const float *dy, const float *x, int images, int level, int begin, int end,
+                        ConvAhead ahead[2]) {
+  const size_t turns = (size_t)conv_ceiling(images, p->together) * p->bands * (end - begin) + 1;
+  size_t lines[2] = {ahead[0].lines / turns + 1, ahead[1].lines / turns + 1};
+  if (lines[0] + lines[1] > AHEAD_MOST)
+    lines[0] = lines[1] = 0;
   for (int i = 0; i < images; i += p->together)
     for (int band = 0; band < p->bands; band++)
-      for (int t = begin; t < end; t++)
-        weigh_band(p, tile_at(p, t), level, dy, i, images - i < p->together ? images - i : p->together, band);
+      for (int t = begin; t < end; t++) {
+        conv_look_ahead(&ahead[0], lines[0]);
+        conv_look_ahead(&ahead[1], lines[1]);
+        weigh_band(p, &p->tile[t], level, dy, x, i, images - i < p->together ? images - i : p->together, band);
+      }
 }
 
 void conv2d_backward_weights(float *dw, float *db, const float *dy, const float *x, const ConvShape *shape,
@@ -251,30 +282,38 @@ void conv2d_backward_weights(float *dw, float *db, const float *dy, const float 
     most = conv_most(most, row[s + 1] - row[s]);
   ConvWork work = {.at = scratch};
   const Weights p = weights_plan(shape, db, most, &work);
+  for (int t = 0; t < p.tiles; t++)
+    p.tile[t] = tile_at(&p, t);
   for (int l = 0; l < p.taps && !p.x_turned; l++)
-    p.offset[l] = field_tap(&p.field, l / (k * k), l / k % k, l % k);
+    p.offset[l] = p.in_place ? (int)(l / (k * k) * p.x_channel + l / k % k * p.x_line + l % k)
+                             : field_tap(&p.field, l / (k * k), l / k % k, l % k);
   for (int c = 0; c < p.co && p.x_turned; c++)
     p.offset[c] = c * p.oh * p.ow;
-  memset(p.x, 0, p.field.size * sizeof *p.x);
+  if (!p.in_place)
+    memset(p.x, 0, p.field.size * sizeof *p.x);
+  const size_t image = (size_t)shape->ci * shape->h * shape->w, output = (size_t)p.co * p.oh * p.ow;
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     const int begin = conv_part(omp_get_thread_num(), p.tiles, omp_get_num_threads()),
               end = conv_part(omp_get_thread_num() + 1, p.tiles, omp_get_num_threads());
     for (int s = 0, top = 0; s < slices; s++) {
       for (int t = begin; t < end; t++)
-        clear(&p, tile_at(&p, t), top);
-      for (int first = row[s]; first < row[s + 1]; first += p.field.images) {
-        const int images = row[s + 1] - first < p.field.images ? row[s + 1] - first : p.field.images;
+        clear(&p, &p.tile[t], top);
+      for (int first = row[s]; first < row[s + 1]; first += p.images) {
+        const int images = row[s + 1] - first < p.images ? row[s + 1] - first : p.images;
         lay_out(&p, dy, x, first, images);
-        weigh_chunk(&p, dy + (size_t)first * p.co * p.oh * p.ow, images, top, begin, end);
+        const int after = first + images, next = row[slices] - after < images ? row[slices] - after : images;
+        ConvAhead ahead[2] = {{(const char *)(x + after * image), next * image * sizeof *x / 64},
+                              {(const char *)(dy + after * output), next * output * sizeof *x / 64}};
+        weigh_chunk(&p, dy + first * output, p.in_place ? x + first * image : p.x, images, top, begin, end, ahead);
 #pragma omp barrier
       }
       top++;
       for (int folds = tree_folds(s, slices, top); folds > 0; folds--, top--)
         for (int t = begin; t < end; t++)
-          fold(&p, tile_at(&p, t), top - 1);
+          fold(&p, &p.tile[t], top - 1);
     }
     for (int t = begin; t < end; t++)
-      finish(&p, tile_at(&p, t), dw, db);
+      finish(&p, &p.tile[t], dw, db);
   }
 }
