@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool write_whole(int file, const char *text) {
+static bool write_all(int file, const char *text) {
   for (size_t length = strlen(text); length > 0;) {
     ssize_t wrote = write(file, text, length);
     if (wrote < 0 && errno == EINTR)
@@ -19,8 +19,10 @@ static bool write_whole(int file, const char *text) {
     text += wrote;
     length -= (size_t)wrote;
   }
-  return fsync(file) == 0;
+  return true;
 }
+
+static bool ends_a_line(const char *text) { return !*text || text[strlen(text) - 1] == '\n'; }
 
 Status file_replace(const char *path, const char *text) {
   char temporary[4096], host[72] = "";
@@ -30,7 +32,7 @@ Status file_replace(const char *path, const char *text) {
   int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (file < 0)
     return status_error(EXIT_CANNOT_CREATE, "%s: cannot be created: %s", path, strerror(errno));
-  bool good = write_whole(file, text);
+  bool good = write_all(file, text) && (ends_a_line(text) || write_all(file, "\n")) && fsync(file) == 0;
   good = close(file) == 0 && good;
   if (good && rename(temporary, path) == 0)
     return STATUS_OK;
