@@ -2,73 +2,13 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "report/svg.h"
+#include "report/summary_view.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINES_MOST = 8, FACETS_MOST = 12, ROWS_MOST = 200, TESTS_MOST = 120 };
-
-// A key whose values are compared, and those that make conditions.
-typedef struct View {
-  const json_t *root, *groups;
-  const char *compared, *score;
-  char *level[LINES_MOST], *facet[FACETS_MOST];
-  int levels, facets;
-} View;
-
-static const char *group_value(const json_t *group, const char *key) {
-  return json_member_text(json_object_get(group, "values"), key);
-}
-
-/// "missingness.train: 0.4", of all keys that name groups but the compared one; owned by the caller.
-static char *facet_of(const View *view, const json_t *group) {
-  char *label = text_format("%s", "");
-  size_t k;
-  json_t *key;
-  json_array_foreach(json_object_get(view->root, "keys"), k, key) {
-    const char *name = json_member_text(key, "key");
-    if (!json_is_true(json_object_get(key, "names")) || !strcmp(name, view->compared))
-      continue;
-    char *longer = text_format("%s%s%s: %s", label, *label ? ", " : "", name, group_value(group, name));
-    free(label);
-    label = longer;
-  }
-  return label;
-}
-
-static int remember(char **list, int *count, int most, const char *word) {
-  for (int k = 0; k < *count; k++)
-    if (!strcmp(list[k], word))
-      return k;
-  if (*count == most)
-    return -1;
-  list[*count] = text_format("%s", word);
-  return (*count)++;
-}
-
-static void view_open(View *view, const json_t *root) {
-  size_t g;
-  json_t *group;
-  *view = (View){.root = root,
-                 .groups = json_object_get(root, "groups"),
-                 .compared = json_member_text(root, "compared"),
-                 .score = json_member_text(root, "score")};
-  json_array_foreach(view->groups, g, group) {
-    char *facet = facet_of(view, group);
-    remember(view->level, &view->levels, LINES_MOST, group_value(group, view->compared));
-    remember(view->facet, &view->facets, FACETS_MOST, facet);
-    free(facet);
-  }
-}
-
-static void view_close(View *view) {
-  for (int k = 0; k < view->levels; k++)
-    free(view->level[k]);
-  for (int k = 0; k < view->facets; k++)
-    free(view->facet[k]);
-}
+enum { ROWS_MOST = 200, TESTS_MOST = 120 };
 
 // --- the head
 
@@ -117,135 +57,6 @@ static void add_head(Page *page, const View *view) {
            "<a href=\"results.csv\">results.csv</a> and results.h5.</p>\n",
            json_array_size(keys) ? "." : "nothing.");
   add_cards(page, view);
-}
-
-// --- plots
-
-typedef struct Line {
-  double *block; // x, y, low, high of `room` points each
-  int points, room;
-} Line;
-
-static Line line_open(int room) {
-  Line line = {.block = calloc(4 * (size_t)room + 1, sizeof(double)), .room = room};
-  REQUIRE(line.block, "out of memory for a line");
-  return line;
-}
-
-static void line_add(Line *line, double x, const json_t *summary) {
-  bool known = isfinite(json_member_number(summary, "low"));
-  if (!isfinite(x) || !isfinite(json_member_number(summary, "mean")) || line->points == line->room)
-    return;
-  int at = line->points++;
-  line->block[at] = x;
-  line->block[line->room + at] = json_member_number(summary, "mean");
-  line->block[2 * line->room + at] =
-      known ? fmax(json_member_number(summary, "low"), 0) : NAN; // a share: what lies outside of [0, 1] is impossible
-  line->block[3 * line->room + at] = known ? fmin(json_member_number(summary, "high"), 1) : NAN;
-}
-
-static void draw(Page *page, const Plot *plot, char *const *name, Line *line, int count) {
-  Series series[LINES_MOST];
-  int kept = 0;
-  for (int k = 0; k < count; k++) {
-    double *at = line[k].block;
-    if (line[k].points)
-      series[kept++] =
-          (Series){name[k], line[k].points, at, at + line[k].room, at + 2 * line[k].room, at + 3 * line[k].room};
-  }
-  if (kept)
-    plot_lines(page, plot, series, kept);
-  for (int k = 0; k < count; k++)
-    free(line[k].block);
-}
-
-static int level_of(const View *view, const json_t *group) {
-  for (int k = 0; k < view->levels; k++)
-    if (!strcmp(view->level[k], group_value(group, view->compared)))
-      return k;
-  return -1;
-}
-
-/// The score over the rates at which all modalities are withheld in the test, one line a compared value.
-static void plot_facet(Page *page, const View *view, int facet) {
-  Line line[LINES_MOST];
-  size_t g, r;
-  json_t *group, *rate;
-  for (int k = 0; k < view->levels; k++)
-    line[k] = line_open(64);
-  json_array_foreach(view->groups, g, group) {
-    char *label = facet_of(view, group);
-    int level = level_of(view, group);
-    if (level >= 0 && !strcmp(label, view->facet[facet]))
-      json_array_foreach(json_object_get(group, "rates"), r,
-                         rate) if (!strcmp(json_member_text(rate, "modality"), "all"))
-          line_add(&line[level], json_member_number(rate, "rate"), rate);
-    free(label);
-  }
-  Plot plot = {.title = *view->facet[facet] ? view->facet[facet] : "every modality withheld at a rate",
-               .caption = "",
-               .x = {.label = "probability of being withheld in the test", .low = NAN, .high = NAN},
-               .y = {.label = view->score, .low = NAN, .high = NAN},
-               .rule = NAN};
-  draw(page, &plot, view->level, line, view->levels);
-}
-
-/// The only other key that names groups, if its values are numbers.
-static const char *swept_number(const View *view) {
-  const char *found = NULL;
-  size_t k;
-  json_t *key, *group;
-  json_array_foreach(json_object_get(view->root, "keys"), k, key) {
-    if (!json_is_true(json_object_get(key, "names")) || !strcmp(json_member_text(key, "key"), view->compared))
-      continue;
-    if (found)
-      return NULL;
-    found = json_member_text(key, "key");
-  }
-  double number;
-  json_array_foreach(view->groups, k,
-                     group) if (found && !text_to_double(group_value(group, found), &number)) return NULL;
-  return found;
-}
-
-static void plot_over(Page *page, const View *view, const char *key, const char *of, const char *title) {
-  Line line[LINES_MOST];
-  size_t g;
-  json_t *group;
-  int room = (int)json_array_size(view->groups);
-  for (int k = 0; k < view->levels; k++)
-    line[k] = line_open(room);
-  json_array_foreach(view->groups, g, group) {
-    double x = NAN;
-    int level = level_of(view, group);
-    if (level >= 0 && text_to_double(group_value(group, key), &x))
-      line_add(&line[level], x, json_object_get(group, of));
-  }
-  Plot plot = {.title = title,
-               .caption = "",
-               .x = {.label = key, .low = NAN, .high = NAN},
-               .y = {.label = view->score, .low = NAN, .high = NAN},
-               .rule = NAN};
-  draw(page, &plot, view->level, line, view->levels);
-}
-
-static void add_plots(Page *page, const View *view) {
-  const char *number = swept_number(view);
-  page_add(
-      page,
-      "<h2>Missing modalities</h2>\n<p>Means over seeds; shaded: the 95 %% interval of the mean by Student's t. "
-      "What is withheld in the test is a function of seed and sample, its hash stands in every evaluation.json.</p>\n"
-      "<div class=\"plots\">\n");
-  if (number) {
-    plot_over(page, view, number, "complete", "nothing withheld in the test");
-    plot_over(page, view, number, "curve", "mean over the rates of the test");
-  }
-  for (int k = 0; k < view->facets; k++)
-    plot_facet(page, view, k);
-  page_add(page, "</div>\n");
-  if (view->facets == FACETS_MOST || view->levels == LINES_MOST)
-    page_add(page, "<p>Drawn are the first %d conditions and %d lines; the tables have all.</p>\n", FACETS_MOST,
-             LINES_MOST);
 }
 
 // --- tables
@@ -444,7 +255,7 @@ static void add_cost(Page *page, const View *view) {
     double done = 0, seconds = 0;
     size_t g;
     json_t *group;
-    json_array_foreach(view->groups, g, group) if (level_of(view, group) == level) {
+    json_array_foreach(view->groups, g, group) if (view_level(view, group) == level) {
       done += json_member_number(group, "done");
       seconds += json_member_number(group, "seconds");
     }
@@ -458,44 +269,6 @@ static void add_cost(Page *page, const View *view) {
                  "team of ranks.</p>\n");
 }
 
-// "{a: {encoder: {out: 4}}, b: {}}, 0.5" -> "{a, b}, 0.5": of a map of maps the names say enough.
-static char *without_inner_maps(const char *from) {
-  char *to = text_format("%s", from), *out = to;
-  int depth = 0;
-  for (const char *at = from; *at; at++) {
-    if (depth == 1 && !strncmp(at, ": {", 3)) {
-      int inner = 0;
-      for (at += 2; *at; at++) {
-        inner += *at == '{';
-        inner -= *at == '}';
-        if (inner == 0)
-          break;
-      }
-      if (!*at)
-        break;
-      continue;
-    }
-    depth += *at == '{';
-    depth -= *at == '}';
-    *out++ = *at;
-  }
-  *out = 0;
-  return to;
-}
-
-static void shorten_maps(json_t *value) {
-  const char *key;
-  json_t *inner;
-  size_t i;
-  if (json_is_string(value) && strchr(json_string_value(value), '{')) {
-    char *shorter = without_inner_maps(json_string_value(value));
-    json_string_set(value, shorter);
-    free(shorter);
-  }
-  json_object_foreach(value, key, inner) shorten_maps(inner);
-  json_array_foreach(value, i, inner) shorten_maps(inner);
-}
-
 Status summary_page(Page *page, const char *dir) {
   char *path = text_format("%s/summary.json", dir);
   json_error_t error;
@@ -505,10 +278,10 @@ Status summary_page(Page *page, const char *dir) {
   free(path);
   if (status.code)
     return status;
-  shorten_maps(root);
+  view_shorten_maps(root);
   view_open(&view, root);
   add_head(page, &view);
-  add_plots(page, &view);
+  summary_plots(page, &view);
   add_tests(page, &view);
   add_groups(page, &view);
   add_best(page, &view);

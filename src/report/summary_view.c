@@ -1,0 +1,103 @@
+#include "report/summary_view.h"
+
+#include "base/json.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *view_value(const json_t *group, const char *key) {
+  return json_member_text(json_object_get(group, "values"), key);
+}
+
+char *view_facet(const View *view, const json_t *group) {
+  char *label = text_format("%s", "");
+  size_t k;
+  json_t *key;
+  json_array_foreach(json_object_get(view->root, "keys"), k, key) {
+    const char *name = json_member_text(key, "key");
+    if (!json_is_true(json_object_get(key, "names")) || !strcmp(name, view->compared))
+      continue;
+    char *longer = text_format("%s%s%s: %s", label, *label ? ", " : "", name, view_value(group, name));
+    free(label);
+    label = longer;
+  }
+  return label;
+}
+
+static int remember(char **list, int *count, int most, const char *word) {
+  for (int k = 0; k < *count; k++)
+    if (!strcmp(list[k], word))
+      return k;
+  if (*count == most)
+    return -1;
+  list[*count] = text_format("%s", word);
+  return (*count)++;
+}
+
+void view_open(View *view, const json_t *root) {
+  size_t g;
+  json_t *group;
+  *view = (View){.root = root,
+                 .groups = json_object_get(root, "groups"),
+                 .compared = json_member_text(root, "compared"),
+                 .score = json_member_text(root, "score")};
+  json_array_foreach(view->groups, g, group) {
+    char *facet = view_facet(view, group);
+    remember(view->level, &view->levels, LINES_MOST, view_value(group, view->compared));
+    remember(view->facet, &view->facets, FACETS_MOST, facet);
+    free(facet);
+  }
+}
+
+void view_close(View *view) {
+  for (int k = 0; k < view->levels; k++)
+    free(view->level[k]);
+  for (int k = 0; k < view->facets; k++)
+    free(view->facet[k]);
+}
+
+int view_level(const View *view, const json_t *group) {
+  for (int k = 0; k < view->levels; k++)
+    if (!strcmp(view->level[k], view_value(group, view->compared)))
+      return k;
+  return -1;
+}
+
+// "{a: {encoder: {out: 4}}, b: {}}, 0.5" -> "{a, b}, 0.5": of a map of maps the names say enough.
+static char *without_inner_maps(const char *from) {
+  char *to = text_format("%s", from), *out = to;
+  int depth = 0;
+  for (const char *at = from; *at; at++) {
+    if (depth == 1 && !strncmp(at, ": {", 3)) {
+      int inner = 0;
+      for (at += 2; *at; at++) {
+        inner += *at == '{';
+        inner -= *at == '}';
+        if (inner == 0)
+          break;
+      }
+      if (!*at)
+        break;
+      continue;
+    }
+    depth += *at == '{';
+    depth -= *at == '}';
+    *out++ = *at;
+  }
+  *out = 0;
+  return to;
+}
+
+void view_shorten_maps(json_t *value) {
+  const char *key;
+  json_t *inner;
+  size_t i;
+  if (json_is_string(value) && strchr(json_string_value(value), '{')) {
+    char *shorter = without_inner_maps(json_string_value(value));
+    json_string_set(value, shorter);
+    free(shorter);
+  }
+  json_object_foreach(value, key, inner) view_shorten_maps(inner);
+  json_array_foreach(value, i, inner) view_shorten_maps(inner);
+}

@@ -1,0 +1,33 @@
+#ifndef REPORT_SUMMARY_VIEW_H
+#define REPORT_SUMMARY_VIEW_H
+/// How the summary of a sweep is looked at: one key whose values are compared, and the conditions that the others make.
+#include "report/page.h"
+
+#include <jansson.h>
+
+enum { LINES_MOST = 8, FACETS_MOST = 12 };
+
+typedef struct View {
+  const json_t *root, *groups; // borrowed
+  const char *compared, *score;
+  char *level[LINES_MOST], *facet[FACETS_MOST]; // values of the compared key; conditions as view_facet names them; the first ones
+  int levels, facets;
+} View;
+
+void view_open(View *view, const json_t *root);
+void view_close(View *view);
+
+/// "missingness.train: 0.4", of all keys that name groups but the compared one; owned by the caller.
+char *view_facet(const View *view, const json_t *group);
+/// Which of the levels the group has; -1: none of those that are drawn.
+int view_level(const View *view, const json_t *group);
+/// "" where the group has none.
+const char *view_value(const json_t *group, const char *key);
+
+/// In all texts of a summary, of a map of maps the names stay.
+void view_shorten_maps(json_t *value);
+
+/// The section of plots.
+void summary_plots(Page *page, const View *view);
+
+#endif
