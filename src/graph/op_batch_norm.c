@@ -8,10 +8,12 @@
 // constants.
 #include "graph/operation.h"
 
+#include "kernels/conv.h"
 #include "kernels/math.h"
 #include "kernels/norm.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 enum { CHANNELS, POSITIONS };
@@ -42,17 +44,116 @@ static Kept kept_of(const Node *node) {
                 .per_slice = doubles + 1 + 2 * channels + 1 + channels};
 }
 
-/// Factor, shift and slope lie in the work area, one behind the other.
-static Norm norm_of(const Graph *graph, const Node *node, const Pass *pass) {
-  int channels = node->number[CHANNELS];
-  const float *work = graph->work;
-  return (Norm){.mean = kept_of(node).mean,
-                .factor = work,
-                .b = node_w(graph, node, pass, 1),
-                .shift = work + channels,
-                .slope = work + 2 * (size_t)channels,
-                .positions = node->number[POSITIONS],
-                .relu = node->relu};
+/// How the planes of a row are gone through: all at once, or, with a pool behind, `group` at a time by way of a scratch that
+/// stays in the cache.
+typedef struct Walk {
+  Norm norm;
+  Pool pool;
+  bool pools;
+  int channels, group;
+  size_t width, width_y;
+  float *scratch; // [threads, group, positions]
+} Walk;
+
+/// Floats of a thread's scratch, in whole lines.
+static size_t scratch_size(const Node *node, int *group) {
+  enum { PLANES = 1 << 14, LINE = 16 };
+  int channels = node->number[CHANNELS], positions = node->number[POSITIONS];
+  *group = channels;
+  if (node->pool < 0)
+    return 0;
+  *group = positions < PLANES ? PLANES / positions : 1;
+  *group = *group < channels ? *group : channels;
+  return ((size_t)*group * (size_t)positions + LINE - 1) / LINE * LINE;
+}
+
+/// Numbers of the channels lie at the beginning of the work area: factor, shift and slope, or the leaves of `sum`.
+static size_t work_numbers(size_t channels, bool training) {
+  return (training ? SLICES_MOST : 1) * (channels + 15) / 16 * 16;
+}
+
+static Needs batch_norm_needs(const Graph *graph, const Node *node, int rows, bool training, int threads) {
+  (void)graph, (void)rows;
+  int group;
+  size_t channels = (size_t)node->number[CHANNELS];
+  size_t floats = work_numbers(channels, training) + (size_t)threads * scratch_size(node, &group);
+  return (Needs){.kept = kept_bytes(channels, training), .work = floats * sizeof(float)};
+}
+
+static Walk walk_of(const Graph *graph, const Node *node, const Pass *pass) {
+  int channels = node->number[CHANNELS], positions = node->number[POSITIONS], group;
+  float *work = graph->work;
+  scratch_size(node, &group);
+  Walk walk = {.norm = {.mean = kept_of(node).mean,
+                        .factor = work,
+                        .b = node_w(graph, node, pass, 1),
+                        .shift = work + channels,
+                        .slope = work + 2 * (size_t)channels,
+                        .positions = positions,
+                        .relu = node->relu},
+               .pools = node->pool >= 0,
+               .channels = channels,
+               .group = group,
+               .width = (size_t)node_width_y(graph, node),
+               .width_y = (size_t)node_width_y(graph, node),
+               .scratch = work + work_numbers((size_t)channels, graph->training)};
+  if (walk.pools) {
+    walk.pool = node_pool(graph, node);
+    walk.width_y = (size_t)channels * (size_t)walk.pool.out;
+  }
+  return walk;
+}
+
+static float *walk_scratch(const Walk *walk) {
+  size_t size = ((size_t)walk->group * (size_t)walk->norm.positions + 15) / 16 * 16;
+  return walk->scratch + (size_t)omp_get_thread_num() * size;
+}
+
+static void row_forward(const Walk *walk, float *y, const float *x, int row) {
+  const Pool *pool = &walk->pool;
+  size_t positions = (size_t)walk->norm.positions, out = (size_t)pool->out;
+  float *scratch = walk_scratch(walk);
+  x += (size_t)row * walk->width;
+  y += (size_t)row * walk->width_y;
+  for (int c = 0; c < walk->channels; c += walk->group) {
+    int channels = walk->channels - c < walk->group ? walk->channels - c : walk->group;
+    norm_forward(walk->pools ? scratch : y, x + (size_t)c * positions, &walk->norm, c, channels);
+    if (walk->pools)
+      max_pool_forward(y + c * out, pool->argmax + (size_t)row * walk->width_y + c * out, scratch, channels, pool->h,
+                       pool->w, pool->kernel, pool->stride, 1, 1);
+  }
+}
+
+/// The gradient of what the norm (and the ReLU) gave, of some channels.
+static const float *group_dy(const Walk *walk, const float *dy, int row, int channel, int channels) {
+  const Pool *pool = &walk->pool;
+  dy += (size_t)row * walk->width_y;
+  if (!walk->pools)
+    return dy;
+  size_t at = (size_t)channel * (size_t)pool->out;
+  float *scratch = walk_scratch(walk);
+  max_pool_backward(scratch, dy + at, pool->argmax + (size_t)row * walk->width_y + at, channels, pool->h, pool->w,
+                    pool->kernel, pool->stride, 1, false, 1);
+  return scratch;
+}
+
+static void row_moments(const Walk *walk, double *sum, const float *dy, const float *x, int row) {
+  x += (size_t)row * walk->width;
+  for (int c = 0; c < walk->channels; c += walk->group) {
+    int channels = walk->channels - c < walk->group ? walk->channels - c : walk->group;
+    norm_moments(sum + c, sum + walk->channels + c, group_dy(walk, dy, row, c, channels),
+                 x + (size_t)c * (size_t)walk->norm.positions, &walk->norm, c, channels);
+  }
+}
+
+static void row_backward(const Walk *walk, float *dx, const float *dy, const float *x, int row, bool accumulate) {
+  x += (size_t)row * walk->width;
+  dx += (size_t)row * walk->width;
+  for (int c = 0; c < walk->channels; c += walk->group) {
+    int channels = walk->channels - c < walk->group ? walk->channels - c : walk->group;
+    size_t at = (size_t)c * (size_t)walk->norm.positions;
+    norm_backward(dx + at, group_dy(walk, dy, row, c, channels), x + at, &walk->norm, c, channels, accumulate);
+  }
 }
 
 static void factor_set(Graph *graph, const Node *node, const Pass *pass) {
@@ -62,39 +163,29 @@ static void factor_set(Graph *graph, const Node *node, const Pass *pass) {
     factor[c] = w[c] * deviation[c];
 }
 
-static Needs batch_norm_needs(const Graph *graph, const Node *node, int rows, bool training, int threads) {
-  (void)graph, (void)rows, (void)threads;
-  size_t channels = (size_t)node->number[CHANNELS];
-  return (Needs){.kept = kept_bytes(channels, training),
-                 .work = (training ? SLICES_MOST : 1) * channels * sizeof(float)};
-}
-
 // --- sums of one slice
 // -----------------------------------------------------------------------------------------------------
 typedef enum Moment { MOMENT_SUM, MOMENT_SQUARES, MOMENT_PULL } Moment;
 
 /// per_slice[slices][n]: sums of x and the count (n = C + 1), of squares (n = C), of dy and dy (x - mean) (n = 2C).
-static void slice_moments(double *per_slice, Moment moment, const Norm *norm, const Graph *graph, const Node *node,
+static void slice_moments(double *per_slice, Moment moment, const Walk *walk, const Graph *graph, const Node *node,
                           const Pass *pass) {
-  int channels = node->number[CHANNELS], positions = node->number[POSITIONS];
-  size_t width = (size_t)channels * (size_t)positions;
+  int channels = walk->channels, positions = walk->norm.positions;
   int n = moment == MOMENT_SUM ? channels + 1 : moment == MOMENT_SQUARES ? channels : 2 * channels;
   const float *x = node_x(graph, node, 0);
   const float *dy = moment == MOMENT_PULL ? node_dy(graph, node) : NULL;
-  int threads = threads_for(pass, pass->rows * (int64_t)width);
+  int threads = threads_for(pass, pass->rows * (int64_t)walk->width);
 #pragma omp parallel for num_threads(threads) if (threads > 1)
   for (int s = 0; s < pass->slices.count; s++) {
     double *sum = per_slice + (size_t)s * (size_t)n;
     memset(sum, 0, (size_t)n * sizeof *sum);
-    for (int r = pass->slices.row[s]; r < pass->slices.row[s + 1]; r++) {
-      const float *row = x + (size_t)r * width;
+    for (int r = pass->slices.row[s]; r < pass->slices.row[s + 1]; r++)
       if (moment == MOMENT_SUM)
-        norm_sums(sum, row, channels, positions);
+        norm_sums(sum, x + (size_t)r * walk->width, channels, positions);
       else if (moment == MOMENT_SQUARES)
-        norm_squares(sum, row, norm->mean, channels, positions);
+        norm_squares(sum, x + (size_t)r * walk->width, walk->norm.mean, channels, positions);
       else
-        norm_moments(sum, sum + channels, dy + (size_t)r * width, row, norm, 0, channels);
-    }
+        row_moments(walk, sum, dy, x, r);
     if (moment == MOMENT_SUM)
       sum[channels] = (double)(pass->slices.row[s + 1] - pass->slices.row[s]) * positions;
   }
@@ -107,11 +198,11 @@ static void running_update(float *running, double value) {
 }
 
 /// Mean and deviation of the batch; moves the running ones.
-static void batch_statistics(const Norm *norm, const Graph *graph, const Node *node, const Pass *pass) {
+static void batch_statistics(const Walk *walk, const Graph *graph, const Node *node, const Pass *pass) {
   int channels = node->number[CHANNELS];
   Kept kept = kept_of(node);
   float *running_mean = node_running(graph, node, pass, 0), *running_variance = node_running(graph, node, pass, 1);
-  slice_moments(kept.per_slice, MOMENT_SUM, norm, graph, node, pass);
+  slice_moments(kept.per_slice, MOMENT_SUM, walk, graph, node, pass);
   pass_pool(pass, kept.total, kept.per_slice, channels + 1);
   double n = *kept.count = kept.total[channels];
   for (int c = 0; c < channels; c++) {
@@ -120,7 +211,7 @@ static void batch_statistics(const Norm *norm, const Graph *graph, const Node *n
     if (n > 0)
       running_update(&running_mean[c], mean);
   }
-  slice_moments(kept.per_slice, MOMENT_SQUARES, norm, graph, node, pass);
+  slice_moments(kept.per_slice, MOMENT_SQUARES, walk, graph, node, pass);
   pass_pool(pass, kept.total, kept.per_slice, channels);
   for (int c = 0; c < channels; c++) {
     double variance = n > 0 ? kept.total[c] / n : 0;
@@ -140,19 +231,18 @@ static void running_statistics(const Graph *graph, const Node *node, const Pass 
 }
 
 static void batch_norm_forward(Graph *graph, const Node *node, const Pass *pass) {
-  const Norm norm = norm_of(graph, node, pass);
+  const Walk walk = walk_of(graph, node, pass);
   if (pass->training)
-    batch_statistics(&norm, graph, node, pass);
+    batch_statistics(&walk, graph, node, pass);
   else
     running_statistics(graph, node, pass);
   factor_set(graph, node, pass);
   const float *x = node_x(graph, node, 0);
   float *y = node_y(graph, node);
-  int channels = node->number[CHANNELS], threads = threads_for(pass, pass->rows * node_width_y(graph, node));
-  size_t width = (size_t)node_width_y(graph, node);
+  int threads = threads_for(pass, pass->rows * (int64_t)walk.width);
 #pragma omp parallel for num_threads(threads) if (threads > 1)
   for (int r = 0; r < pass->rows; r++)
-    norm_forward(y + (size_t)r * width, x + (size_t)r * width, &norm, 0, channels);
+    row_forward(&walk, y, x, r);
 }
 
 // --- backward
@@ -160,9 +250,9 @@ static void batch_norm_forward(Graph *graph, const Node *node, const Pass *pass)
 static void batch_norm_backward(Graph *graph, const Node *node, const Pass *pass) {
   int channels = node->number[CHANNELS];
   Kept kept = kept_of(node);
-  const Norm norm = norm_of(graph, node, pass);
+  const Walk walk = walk_of(graph, node, pass);
   factor_set(graph, node, pass);
-  slice_moments(kept.per_slice, MOMENT_PULL, &norm, graph, node, pass);
+  slice_moments(kept.per_slice, MOMENT_PULL, &walk, graph, node, pass);
   if (pass->training)
     pass_pool(pass, kept.total, kept.per_slice, 2 * channels);
   bool accumulate;
@@ -176,12 +266,10 @@ static void batch_norm_backward(Graph *graph, const Node *node, const Pass *pass
     slope[c] = n > 0 ? (float)(kept.total[channels + c] * deviation * deviation / n) : 0;
   }
   const float *dy = node_dy(graph, node), *x = node_x(graph, node, 0);
-  int threads = threads_for(pass, pass->rows * node_width_y(graph, node));
-  size_t width = (size_t)node_width_y(graph, node);
+  int threads = threads_for(pass, pass->rows * (int64_t)walk.width);
 #pragma omp parallel for num_threads(threads) if (threads > 1)
   for (int r = 0; r < pass->rows; r++)
-    norm_backward(dx + (size_t)r * width, dy + (size_t)r * width, x + (size_t)r * width, &norm, 0, channels,
-                  accumulate);
+    row_backward(&walk, dx, dy, x, r, accumulate);
 }
 
 /// The leaves are the slices' sums, rounded to float: a matrix of one row per slice.
@@ -228,6 +316,7 @@ const Operation operation_batch_norm = {.name = "batch_norm",
                                         .in_place_gradient = true,
                                         .fuses_relu = true,
                                         .pulls_relu = true,
+                                        .fuses_pool = true,
                                         .needs = batch_norm_needs,
                                         .forward = batch_norm_forward,
                                         .backward = batch_norm_backward,

@@ -93,6 +93,17 @@ static Needs pool_needs(const Graph *graph, const Node *node, int rows, bool tra
   return (Needs){.kept = (size_t)rows * (size_t)node_width_y(graph, node) * sizeof(int32_t)};
 }
 
+Pool node_pool(const Graph *graph, const Node *node) {
+  const Node *pool = &graph->node[node->pool];
+  Shape x = image_shape(graph, pool->input[0], "max_pool"), y = graph->value[pool->output].shape;
+  return (Pool){.h = x.dim[1],
+                .w = x.dim[2],
+                .out = y.dim[1] * y.dim[2],
+                .kernel = pool->number[KERNEL],
+                .stride = pool->number[STRIDE],
+                .argmax = pool->kept};
+}
+
 static void pool_forward(Graph *graph, const Node *node, const Pass *pass) {
   Shape x = image_shape(graph, node->input[0], "max_pool");
   max_pool_forward(node_y(graph, node), node->kept, node_x(graph, node, 0), x.dim[0], x.dim[1], x.dim[2],

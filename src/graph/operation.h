@@ -29,6 +29,7 @@ typedef struct Operation {
   bool in_place_gradient; // backward may write dx of input 0 over dy (not where sum still wants dy)
   bool fuses_relu;        // forward honours node->relu
   bool pulls_relu;        // backward too: dy is that of the ReLU
+  bool fuses_pool;        // forward and backward honour node->pool: y and dy are those of the pool
   Needs (*needs)(const Graph *graph, const Node *node, int rows, bool training, int threads);
   void (*forward)(Graph *graph, const Node *node, const Pass *pass);
   /// Writes (or adds, node_dx says) the gradients of the inputs; called only when dy exists.
@@ -51,7 +52,8 @@ struct Node {
   // by the plan
   uint64_t accumulates;                 // bit i (inputs are 62 at most): dx of input i is added to what is there
   bool active;                          // dy exists and somebody wants what backward gives
-  bool relu, skipped, pull_skipped;     // the ReLU behind is done here; this is that ReLU, whose forward or both are skipped
+  bool relu, skipped, pull_skipped;     // the ReLU behind is done here; the node before does this one's forward, and backward
+  int pool;                             // the max_pool behind (and behind the ReLU) that is done here, or -1
   bool defers;                          // a parameter is used elsewhere too: its sum waits for the end
   size_t kept_at;
   void *kept;
@@ -127,6 +129,12 @@ int64_t node_width(const Graph *graph, const Node *node, int i);                
 int64_t node_width_y(const Graph *graph, const Node *node);
 /// The rows of local slices [first, first + slices), each `times` rows long (tokens); `scaled` holds them when times > 1.
 const int *node_rows(int scaled[SLICES_MOST + 1], const Pass *pass, int first, int slices, int times);
+/// What max_pool does with n images of [channels, h, w]; argmax is of the first.
+typedef struct Pool {
+  int h, w, out, kernel, stride; // out: positions of an output image
+  int32_t *argmax;               // [rows, channels, out]
+} Pool;
+Pool node_pool(const Graph *graph, const Node *node);                                     // of node->pool
 void pass_pool(const Pass *pass, double *total, const double *per_slice, int n);
 /// Threads worth starting for a loop over n floats.
 int threads_for(const Pass *pass, int64_t n);

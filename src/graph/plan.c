@@ -5,7 +5,8 @@
 //   - an operation that may runs in place, when its input has no other reader, was not asked for by the caller, and no
 //     backward pass looks at what would be lost;
 //   - likewise the gradient of the input of an element-by-element operation is the gradient of its output, changed in
-//   place.
+//   place;
+//   - what runs inside of the operation before it leaves only its own output behind.
 // A gradient is zeroed only where the caller may seed it; elsewhere the first contribution writes and later ones add.
 #include "graph/operation.h"
 
@@ -35,11 +36,34 @@ static bool input_is_free(const Graph *graph, const Node *node, bool training) {
     const Node *producer = value_node(graph, x);
     if (!producer || value->uses > 1 || value->kept)
       return false;
-    if (training && (producer->operation->reads & SLOT_OUTPUT))
+    if (training && (producer->operation->reads & SLOT_OUTPUT) && !producer->pull_skipped)
       return false;
     if (value->root == x)
       return true;
     x = producer->input[0];
+  }
+}
+
+/// Lets the operation before a ReLU or a max_pool do its work where that can; only what is behind has memory then.
+static void node_fuse(Graph *graph, Node *node) {
+  Node *before = value_node(graph, node->input[0]);
+  if (strcmp(node->operation->name, "relu") == 0 && before->operation->fuses_relu) {
+    before->relu = node->skipped = true;
+    node->pull_skipped = before->operation->pulls_relu;
+  }
+  if (strcmp(node->operation->name, "max_pool") != 0)
+    return;
+  if (before->pull_skipped)
+    before = value_node(graph, before->input[0]);
+  if (!before->operation->fuses_pool || before->pool >= 0)
+    return;
+  before->pool = (int)(node - graph->node);
+  node->skipped = node->pull_skipped = true;
+  for (Node *inner = node; inner != before;) {
+    GraphValue *x = &graph->value[inner->input[0]];
+    x->root = node->output;
+    x->overwritten = true;
+    inner = &graph->node[x->producer];
   }
 }
 
@@ -53,18 +77,16 @@ static void plan_roots(Graph *graph, bool training) {
       continue;
     const Operation *operation = node->operation;
     node->relu = node->skipped = node->pull_skipped = false;
+    node->pool = -1;
     if (operation->alias) {
       value->root = graph->value[node->input[0]].root;
     } else if (operation->in_place && !(training && (operation->reads & SLOT_0)) &&
                input_is_free(graph, node, training)) {
       value->root = graph->value[node->input[0]].root;
       graph->value[node->input[0]].overwritten = true;
-      Node *before = value_node(graph, node->input[0]);
-      if (strcmp(operation->name, "relu") == 0 && before->operation->fuses_relu) {
-        before->relu = node->skipped = true;
-        node->pull_skipped = before->operation->pulls_relu;
-      }
     }
+    if (input_is_free(graph, node, training))
+      node_fuse(graph, node);
   }
 }
 
@@ -91,8 +113,8 @@ static void plan_flow(Graph *graph) {
 
 static bool gradient_shares(const Graph *graph, const Node *node) {
   const GraphValue *x = &graph->value[node->input[0]];
-  return node->operation->in_place_gradient && (node->operation->pulls & SLOT_0) && x->needs && x->uses == 1 &&
-         !x->zeroed;
+  const bool in_place = (node->operation->in_place_gradient && node->pool < 0) || node->pull_skipped;
+  return in_place && (node->operation->pulls & SLOT_0) && x->needs && x->uses == 1 && !x->zeroed;
 }
 
 /// Where gradients live, and who writes first.

@@ -139,9 +139,7 @@ static void test_shared(void) {
   free(part[1]);
 }
 
-/// The same net with and without the right to compute over inner values.
-static Value net_plain(Net *net, bool keep) {
-  Graph *graph = net->graph;
+static Value net_plain(Graph *graph) {
   Value x = example_input(graph, shape_image(1, 6, 6), 1), shown = example_mask(graph, 1, 1);
   Value a = graph_dropout(graph, graph_relu(graph, graph_linear(graph, graph_flatten(graph, x), 8, true, "a")), 0.3);
   Value b = graph_relu(graph, graph_flatten(graph, graph_conv2d(graph, x, 1, 5, 1, 1, true, "b")));
@@ -150,35 +148,50 @@ static Value net_plain(Net *net, bool keep) {
   Value twice = graph_linear(graph, c, 8, false, "e"); // read three times
   Value d = graph_add(graph, graph_relu(graph, twice), graph_add(graph, graph_tanh(graph, twice), c));
   d = graph_add(graph, graph_add(graph, twice, d), graph_dropout(graph, graph_flatten(graph, twice), 0.5));
-  Value y = graph_relu(graph, graph_sigmoid(graph, graph_reverse(graph, graph_gelu(graph, d))));
-  for (Value v = 0; keep && v < graph->values; v++)
-    graph_keep(graph, v);
-  return y;
+  return graph_relu(graph, graph_sigmoid(graph, graph_reverse(graph, graph_gelu(graph, d))));
 }
 
-static void test_plan(void) {
-  float *part[2], output[2][ROWS * 8];
-  size_t bytes[2];
+/// Batch norms with all that may run inside of them, on planes large and small.
+static Value net_images(Graph *graph) {
+  Value x = example_input(graph, shape_image(3, 97, 90), 1);
+  x = graph_relu(graph, graph_batch_norm(graph, graph_conv2d(graph, x, 5, 3, 1, 1, false, "a"), "b"));
+  x = graph_dropout(graph, graph_max_pool(graph, x, 2, 2), 0.2);
+  x = graph_batch_norm(graph, graph_conv2d(graph, x, 19, 3, 2, 1, false, "c"), "d");
+  x = graph_dropout(graph, graph_relu(graph, x), 0.2);
+  Value twice = graph_batch_norm(graph, graph_conv2d(graph, x, 7, 2, 1, 0, false, "e"), "f"); // read twice
+  x = graph_relu(graph, graph_max_pool(graph, graph_max_pool(graph, graph_batch_norm(graph, twice, "g"), 3, 2), 2, 4));
+  return graph_concat(graph, (Value[]){graph_flatten(graph, x), graph_flatten(graph, graph_relu(graph, twice))}, 2);
+}
+
+/// A net has the same bits with and without the right to compute over inner values, on any number of threads.
+static void test_plan(Value build(Graph *graph)) {
+  float *part[2], *output[2];
+  size_t bytes[2], width = 0;
   for (int keep = 0; keep < 2; keep++) {
     Net net;
     net_open(&net);
-    Value y = net_plain(&net, keep);
-    start_rows(&net, ROWS, true);
+    Value y = build(net.graph);
+    for (Value v = 0; keep && v < net.graph->values; v++)
+      graph_keep(net.graph, v);
+    Slices slices = slices_of(ROWS, 4, 0, 4);
+    net_start_threads(&net, &slices, true, 2 - keep);
     bytes[keep] = net.graph->bytes;
     graph_forward(net.graph, &net.pass);
     seed_all(&net, y, 1);
     backward(&net);
     part[keep] = gradient_copy(&net);
-    memcpy(output[keep], graph_data(net.graph, y), sizeof output[keep]);
+    width = (size_t)graph_width(net.graph, y);
+    output[keep] = take(ROWS * width, sizeof *output[keep]);
+    memcpy(output[keep], graph_data(net.graph, y), ROWS * width * sizeof *output[keep]);
     if (keep)
       CHECK(memcmp(part[0], part[1], (size_t)graph_gradient_size(net.graph) * sizeof(float)) == 0,
             "gradients of the two plans");
     net_close(&net);
   }
-  CHECK(memcmp(output[0], output[1], sizeof output[0]) == 0, "outputs of the two plans");
+  CHECK(memcmp(output[0], output[1], ROWS * width * sizeof *output[0]) == 0, "outputs of the two plans");
   CHECK(bytes[0] < bytes[1], "in place takes %zu bytes, otherwise %zu", bytes[0], bytes[1]);
-  free(part[0]);
-  free(part[1]);
+  for (int keep = 0; keep < 2; keep++)
+    free(part[keep]), free(output[keep]);
 }
 
 /// The rows of a smaller call have the bits they had in the larger one; no rows is fine.
@@ -265,7 +278,8 @@ int main(void) {
   test_no_seed();
   test_reverse();
   test_shared();
-  test_plan();
+  test_plan(net_plain);
+  test_plan(net_images);
   for (int kind = 0; kind < graph_kinds(); kind++)
     test_rows(kind);
   test_few();
