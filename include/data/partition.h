@@ -3,6 +3,7 @@
 /// Who is trained on and who is tested on, stratified by label, as pure functions of (seed, labels).
 #include "base/status.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 typedef struct PartitionRule {
@@ -13,6 +14,9 @@ typedef struct PartitionRule {
 
 /// EXIT_CONFIG unless 0 <= validation, test and their sum < 1, and 0 <= fold < folds (or folds is 0), folds not 1.
 Status partition_check(const PartitionRule *rule);
+
+/// The rule as provenance has it; a new reference.
+json_t *partition_json(const PartitionRule *rule);
 
 /// split[n] (Split) from label[n] (-1 counts as a class of its own). Within a class of m samples, ordered by
 /// random_bits(seed, RANDOM_SPLIT, class, sample): the first round(test m) are tested, the next round(validation m)

@@ -22,6 +22,11 @@ static int compare(const void *a, const void *b) {
   return (x->sample > y->sample) - (x->sample < y->sample);
 }
 
+json_t *partition_json(const PartitionRule *rule) {
+  return json_pack("{s:I, s:f, s:f, s:i, s:i}", "seed", (json_int_t)rule->seed, "validation", rule->validation, "test",
+                   rule->test, "folds", rule->folds, "fold", rule->fold);
+}
+
 Status partition_check(const PartitionRule *rule) {
   if (!(rule->validation >= 0) || !(rule->test >= 0) || !(rule->validation + rule->test < 1))
     return status_error(

@@ -212,10 +212,7 @@ static char *provenance(const Views *views) {
   json_object_set_new(root, "files", files);
   json_object_set_new(root, "classes", classes);
   if (!config->split)
-    json_object_set_new(root, "partition",
-                        json_pack("{s:I, s:f, s:f, s:i, s:i}", "seed", (json_int_t)config->partition.seed, "validation",
-                                  config->partition.validation, "test", config->partition.test, "folds",
-                                  config->partition.folds, "fold", config->partition.fold));
+    json_object_set_new(root, "partition", partition_json(&config->partition));
   char *text = json_dumps(root, JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
   json_decref(root);
   return text;

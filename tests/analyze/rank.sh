@@ -29,7 +29,7 @@ cmp whole/analysis/rank.json whole/analysis/epoch-00006/rank.json || fail "rank.
 # Interrupted after the first measurement and resumed on other ranks: each measurement stands there once, with the same numbers.
 launch 3 train run.yaml --out again --set analysis.every_epochs=2 --set 'analysis.measure=[rank]' --set train.epochs=6
 until_true 60 test -s again/analysis/epoch-00002/rank.json
-kill -TERM "$job" 2>/dev/null || true
+kill -USR1 "$job" 2>/dev/null || true # mpirun waits long for its own end after SIGTERM
 wait "$job" || true
 program 2 train run.yaml --out again --resume --set analysis.every_epochs=2 --set 'analysis.measure=[rank]'
 rounded() { course "$1" | sed -E 's/([0-9]\.[0-9]{5})[0-9]*/\1/g'; } # sums over ranks are those of any order

@@ -76,7 +76,7 @@ ended 75 2
 if running one; then fail "a run still counts as running"; fi
 
 # A rank that stands still ends the job, although the others only wait for it.
-launch 2 sweep run s.yaml --out still --watchdog 3
+OMPI_MCA_odls_base_sigkill_timeout=3 launch 2 sweep run s.yaml --out still --watchdog 3 # mpirun waits twice as long for who stands still
 until_true 60 running still
 still=$(rank_pid 1)
 kill -STOP "$still"
