@@ -54,18 +54,38 @@ static void scaled(double *to, const LogisticRows *rows, const float *x, int d) 
     to[j] = rows->mean ? ((double)x[j] - rows->mean[j]) / rows->deviation[j] : (double)x[j];
 }
 
-// turned[d + 1, classes] = weight[classes, d + 1]': so that the classes of a row, each a sum in the order of the features, go side by side.
+// Classes go side by side, LANES at a time, each a sum in the order of the features; the last few lanes hold nothing.
+enum { LANES = 8 };
+typedef double Lanes __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
+static int padded(int classes) { return (classes + LANES - 1) / LANES * LANES; }
+
+// turned[padded / LANES, d + 1, LANES] of weight[classes, d + 1].
 static void turn(double *turned, const double *weight, int d, int classes) {
   for (int c = 0; c < classes; c++)
     for (int j = 0; j <= d; j++)
-      turned[(size_t)j * (size_t)classes + (size_t)c] = *weight++;
+      turned[((size_t)(c / LANES) * (size_t)(d + 1) + (size_t)j) * LANES + (size_t)(c % LANES)] = *weight++;
 }
 
-static void logits_of(double *restrict logits, const double *x, const double *restrict turned, int d, int classes) {
-  memcpy(logits, turned + (size_t)d * (size_t)classes, (size_t)classes * sizeof *logits);
-  for (int j = 0; j < d; j++, turned += classes)
-    for (int c = 0; c < classes; c++)
-      logits[c] += turned[c] * x[j];
+// logits[padded]
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static void
+logits_of(double *restrict logits, const double *restrict x, const double *restrict turned, int d, int classes) {
+  const Lanes *from = (const Lanes *)turned;
+  for (int c = 0; c < classes; c += LANES, from++) {
+    Lanes sum = from[d];
+    for (int j = 0; j < d; j++, from++)
+      sum += *from * x[j];
+    *(Lanes *)(logits + c) = sum;
+  }
+}
+
+// sum[classes, d + 1] += error[classes] (x, 1)'
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static void
+add_slope(double *restrict sum, const double *restrict error, const double *restrict x, int d, int classes) {
+  for (int c = 0; c < classes; c++, sum += d + 1) {
+    for (int j = 0; j < d; j++)
+      sum[j] += error[c] * x[j];
+    sum[d] += error[c];
+  }
 }
 
 void logistic_logits(double *logits, const LogisticRows *rows, const float *x, const double *weight, int d,
@@ -101,23 +121,19 @@ typedef struct Fit {
   double *sums;       // [slices, n + 2]: gradient, loss, count
   double *total;      // [n + 2]
   double *x, *logits; // a row
-  double *turned;     // [d + 1, classes]: trial
+  double *turned;     // trial, by lanes
   double *s[PAIRS], *y[PAIRS], rho[PAIRS];
   double *point, *gradient, *direction, *trial, *slope; // [n]
   int pairs, newest;
 } Fit;
 
-static void add_row(Fit *fit, double *sum, const float *x, int32_t label, bool with_gradient) {
+static void add_row(Fit *fit, double *sum, const float *x, int32_t label) {
   scaled(fit->x, fit->rows, x, fit->d);
   logits_of(fit->logits, fit->x, fit->turned, fit->d, fit->classes);
   sum[fit->n] += softmax_loss(fit->logits, fit->classes, label);
   sum[fit->n + 1]++;
-  for (int c = 0; with_gradient && c < fit->classes; c++, sum += fit->d + 1) {
-    double error = fit->logits[c] - (c == label);
-    for (int j = 0; j < fit->d; j++)
-      sum[j] += error * fit->x[j];
-    sum[fit->d] += error;
-  }
+  fit->logits[label] -= 1;
+  add_slope(sum, fit->logits, fit->x, fit->d, fit->classes);
 }
 
 // The objective at fit->trial, and its gradient in fit->slope. Collective.
@@ -128,7 +144,7 @@ static double evaluate(Fit *fit) {
   turn(fit->turned, fit->trial, fit->d, fit->classes);
   for (int64_t r = 0; r < rows->rows; r++)
     if (rows->label[r] >= 0)
-      add_row(fit, fit->sums + (size_t)rows->slice[r] * stride, rows->x + r * fit->d, rows->label[r], true);
+      add_row(fit, fit->sums + (size_t)rows->slice[r] * stride, rows->x + r * fit->d, rows->label[r]);
   pool_rows(rows, fit->total, fit->sums, fit->n + 2);
   double count = fit->total[fit->n + 1], value = fit->total[fit->n] / count;
   for (int i = 0; i < fit->n; i++) {
@@ -215,8 +231,9 @@ static bool descend(Fit *fit, double *value) {
 }
 
 static Status take(Fit *fit, double **block) {
-  size_t n = (size_t)fit->n, slices = (size_t)fit->rows->slices;
-  TRY(memory_take((void **)block, (slices + 1) * (n + 2) + (2 * PAIRS + 6) * n + (size_t)(fit->d + fit->classes),
+  size_t n = (size_t)fit->n, slices = (size_t)fit->rows->slices, lanes = (size_t)padded(fit->classes);
+  TRY(memory_take((void **)block,
+                  (slices + 1) * (n + 2) + (2 * PAIRS + 5) * n + (size_t)fit->d + lanes * (size_t)(fit->d + 2),
                   sizeof **block, "a logistic regression"));
   double *at = *block, **vector[] = {&fit->point, &fit->gradient, &fit->direction, &fit->trial, &fit->slope};
   for (int k = 0; k < 5; k++, at += n)
@@ -229,7 +246,7 @@ static Status take(Fit *fit, double **block) {
   fit->total = fit->sums + slices * (n + 2);
   fit->x = fit->total + n + 2;
   fit->logits = fit->x + fit->d;
-  fit->turned = fit->logits + fit->classes;
+  fit->turned = fit->logits + lanes;
   return STATUS_OK;
 }
 
@@ -252,10 +269,9 @@ Status logistic_fit(double *weight, double *objective, const LogisticRows *rows,
 
 Status logistic_score(LogisticScore *score, const LogisticRows *rows, const double *weight, int d, int classes) {
   double *block, total[4];
-  TRY(memory_take((void **)&block,
-                  (size_t)(4 * rows->slices) + (size_t)(classes + d) + (size_t)classes * (size_t)(d + 1), sizeof *block,
-                  "scores of a linear probe"));
-  double *logits = block + 4 * rows->slices, *x = logits + classes, *turned = x + d;
+  TRY(memory_take((void **)&block, (size_t)(4 * rows->slices) + (size_t)d + (size_t)padded(classes) * (size_t)(d + 2),
+                  sizeof *block, "scores of a linear probe"));
+  double *logits = block + 4 * rows->slices, *x = logits + padded(classes), *turned = x + d;
   turn(turned, weight, d, classes);
   for (int64_t r = 0; r < rows->rows; r++) {
     double *sum = block + 4 * rows->slice[r];
