@@ -12,6 +12,9 @@
 #include <omp.h>
 #include <string.h>
 
+/// Planes a multiple of so many floats apart fall into few sets of the first-level cache.
+enum { ALIAS = 128 };
+
 int conv2d_height(const ConvShape *shape) {
   return (shape->h + 2 * shape->padding - shape->kernel) / shape->stride + 1;
 }
@@ -31,6 +34,17 @@ typedef struct Correlation {
   bool accumulate;
 } Correlation;
 
+/// Adds lanes [begin, end) at `to` to the runs of a vector, or to the last of them if they go on where that ends.
+static void runs_add(Runs *runs, int j, ptrdiff_t to, int begin, int end) {
+  Run *last = &runs->run[j][runs->runs[j]];
+  if (runs->runs[j] > 0 && last[-1].to == to && last[-1].end == begin) {
+    last[-1].end = end;
+    return;
+  }
+  *last = (Run){to, begin, end};
+  runs->runs[j]++;
+}
+
 /// Positions q to q + vectors * width of a field, as far as they are positions of the first `images` outputs.
 static void runs_find(Runs *runs, const Correlation *p, const Field *field, int q, int vectors, int width, int images) {
   int y = (int)(q / field->line), i = (int)(q % field->line) / field->pitch, x = (int)(q % field->line) % field->pitch;
@@ -40,10 +54,7 @@ static void runs_find(Runs *runs, const Correlation *p, const Field *field, int 
       const int left = width - lane, n = field->pitch - x < left ? field->pitch - x : left,
                 wanted = p->columns - x < n ? p->columns - x : n;
       if (wanted > 0 && i < images && y < p->rows)
-        runs->run[j][runs->runs[j]++] =
-            (Run){.to = i * p->to_image + y * p->to_row + (ptrdiff_t)(x - lane) * p->to_step,
-                  .begin = lane,
-                  .end = lane + wanted};
+        runs_add(runs, j, i * p->to_image + y * p->to_row + (ptrdiff_t)(x - lane) * p->to_step, lane, lane + wanted);
       lane += n;
       x += n;
       if (x < field->pitch)
@@ -120,6 +131,21 @@ static void correlate_strip(const ConvSet *set, const Correlation *p, const Fiel
 /// How many strips of images, at most `most` each, serve all threads alike.
 static int strips_of(int n, int most, int threads) { return conv_ceiling(conv_ceiling(n, most), threads) * threads; }
 
+/// Images [first, end) of x in the field `mine`, or where they are if nothing is missing there.
+static const float *fill(const Field *field, float *mine, const float *x, int first, int end, int n) {
+  const size_t image = (size_t)field->channels * field->h * field->w;
+  if (field->in_place) {
+    if ((n - first) * image >= field->size)
+      return x + first * image;
+    memcpy(mine, x + first * image, image * sizeof *mine);
+    return mine;
+  }
+  for (int i = first; i < end; i++)
+    for (int c = 0; c < field->channels; c++)
+      field_set(field, mine, i - first, x, i, c);
+  return mine;
+}
+
 /// All correlations over images of x: strips of them are shared among threads, each with a field of its own.
 static void correlate(const Correlation *p, int count, const Field *field, const float *x, int n, int strips,
                       ConvWork *work, int threads) {
@@ -134,12 +160,10 @@ static void correlate(const Correlation *p, int count, const Field *field, const
     for (int s = 0; s < strips; s++) {
       const int first = conv_part(s, n, strips), end = conv_part(s + 1, n, strips),
                 after = s + 1 < strips ? conv_part(s + 2, n, strips) : end;
-      for (int i = first; i < end; i++)
-        for (int c = 0; c < field->channels; c++)
-          field_set(field, mine, i - first, x, i, c);
+      const float *at = fill(field, mine, x, first, end, n);
       ConvAhead ahead = {(const char *)(x + end * image), (after - end) * image * sizeof *x / 64};
       for (int j = 0; j < count && first < end; j++)
-        correlate_strip(set, &p[j], field, mine, p[j].to + first * p[j].to_image, end - first, &ahead);
+        correlate_strip(set, &p[j], field, at, p[j].to + first * p[j].to_image, end - first, &ahead);
     }
   }
 }
@@ -163,8 +187,10 @@ void conv2d_forward(float *y, const float *x, const float *w, const float *b, co
   if (n == 0 || shape->co == 0)
     return;
   const Field one = field_of_input(shape, 1);
-  const int strips = strips_of(n, field_fit(&one), threads);
-  const Field field = field_of_input(shape, conv_ceiling(n, strips));
+  const bool in_place =
+      shape->stride == 1 && shape->padding == 0 && field_fit(&one) == 1 && shape->h * shape->w % ALIAS != 0;
+  const int strips = in_place ? n : strips_of(n, field_fit(&one), threads);
+  const Field field = in_place ? field_in_place(shape) : field_of_input(shape, conv_ceiling(n, strips));
   ConvWork work = {.at = scratch};
   int *offset = conv_take(&work, (size_t)taps * sizeof *offset);
   float *packed = conv_take(&work, (size_t)taps * shape->co * sizeof *packed);

@@ -41,6 +41,21 @@ Field field_of_input(const ConvShape *shape, int images) {
   return field_make(shape->ci, shape->h, shape->w, shape->stride, (Margin){p, p, p, conv2d_width(shape)}, images);
 }
 
+Field field_in_place(const ConvShape *shape) {
+  const ptrdiff_t plane = (ptrdiff_t)shape->h * shape->w;
+  return (Field){.channels = shape->ci,
+                 .h = shape->h,
+                 .w = shape->w,
+                 .stride = 1,
+                 .images = 1,
+                 .pitch = shape->w,
+                 .line = shape->w,
+                 .phase = plane,
+                 .channel = plane,
+                 .size = (size_t)(shape->ci * plane + OVERRUN),
+                 .in_place = true};
+}
+
 int field_tap(const Field *field, int channel, int ky, int kx) {
   const int s = field->stride;
   return (int)(channel * field->channel + (ky % s * s + kx % s) * field->phase + ky / s * field->line + kx / s);

@@ -11,6 +11,7 @@ typedef struct Field {
   int images, pitch;
   ptrdiff_t line, phase, channel; // distances in floats
   size_t size;                    // in floats, with what a tile may read behind the last plane
+  bool in_place;
 } Field;
 
 /// Zeros needed around an image, and the most output columns that will be counted in a row of it.
@@ -26,6 +27,10 @@ int field_fit(const Field *one);
 
 /// Image `image` of x [images, channels, h, w], one channel of it, into place `i` of the field; the zeros stand there already.
 void field_set(const Field *field, float *to, int i, const float *x, ptrdiff_t image, int channel);
+
+/// A single image as it stands in x, for convolutions of stride 1 without padding: no zeros are missing. Behind it, what a
+/// tile may read must be there.
+Field field_in_place(const ConvShape *shape);
 
 /// That of the input of a convolution, and the offset of tap (ci, ky, kx) for an output position at oy line + i pitch + ox.
 Field field_of_input(const ConvShape *shape, int images);
