@@ -22,7 +22,8 @@ void probe_close(Probe *probe);
 /// Collective.
 Status probe_score(LogisticScore *score, const Probe *probe, const AnalyzeContext *context, const View *view);
 
-/// Collective. Opens a context of at most `samples` samples of the training split of the same model, with what context->training says.
+/// Collective. Opens a context of at most `samples` samples of the training split of the same model, with what context->training says: inside
+/// training at most ANALYZE_TRAINING_SAMPLES, whose encoding costs more than the fits.
 Status probe_train_context(AnalyzeContext *train, const AnalyzeContext *context, int64_t samples);
 
 #endif
