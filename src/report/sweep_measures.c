@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINES_MOST = 8, ITEMS_MOST = 512, PLOTS_A_FIGURE = 8 };
+enum { LINES_MOST = 8, ITEMS_MOST = 512, PLOTS_A_FIGURE = 9 };
 
 // One number that runs have: matrix of rank.json, or bar of a figure.
 typedef struct Item {

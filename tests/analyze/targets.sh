@@ -64,6 +64,11 @@ assert names[-1] == "target", names
 PYTHON
 "$1" report run >/dev/null || exit 1
 grep -q '^Substitutes for missing modalities,target,' run/analysis/substitutability.csv || fail "no target in the CSV: $(cat run/analysis/substitutability.csv)"
+mkdir -p several/runs
+cp -r run several/runs/a
+ask "$1" several --targets sweeps/targets || fail "$(cat said)"
+"$1" report several >/dev/null || exit 1
+grep -q 'Substitutes for missing modalities: target' several/report.html || fail "the report of several runs draws no target"
 ask "$1" run || fail "$(cat said)"
 grep -q '"target"' run/analysis/substitutability.json && fail "targets that nobody named"
 
