@@ -10,7 +10,7 @@
 
 enum { STAGE_LOSSES = 4, FUSION_LOSSES = 3 * MODALITIES_MOST + 1 };
 
-/// What the mean of a loss runs over: rows of the batch with a label, or rows that show the stage's modality.
+/// What the mean of a loss runs over, of the rows that show the stage's modality: those with a label, by the weight of their class, or all.
 typedef enum LossCount { COUNT_LABELLED, COUNT_PRESENT } LossCount;
 
 /// objective = sum over stages and losses of weight * mean over the counted rows of the whole batch.

@@ -3,10 +3,12 @@
 //     g_i(x) = h_i(u_i)          a latent of one width L for all modalities
 //     f_i(x) = h_i^-1(g_i(x))    feeds the fusion instead of u_i
 //     psi(g_i(x)) -> m logits    one discriminator, to tell which modality a latent came from
-// with  L_md = sum_i mean CE(psi(g_i(x)), i)   and   L_sem = CE(yhat, y):
-// (optional, from the authors' talk: a reconstruction term that makes h_i^-1 an inverse, and a task term on the latents)
+// with  L_md = sum_i mean CE(psi(g_i(x)), i)   and   L_sem = mean CE(yhat, y),   where the mean of i is over the rows that show i:
 //     psi  descends L_md,   g_i (fbar_i and h_i) descends L_sem - weight L_md,   h_i^-1 and phi descend L_sem.
-// One backward pass does all three: a gradient reversal stands between g_i and psi.
+// One backward pass does all three: a gradient reversal stands between g_i and psi, so that weight does not slow psi down.
+// Optional, from the authors' talk, not in the paper's text; d_i is the width of u_i:
+//     reconstruction   sum_i mean |h_i^-1(g_i) - u_i|^2 / d_i,  u_i held fixed: h_i^-1 becomes an inverse by more than name
+//     latent_task      sum_i mean CE(c(g_i), y),  one linear c for all modalities: the latent itself must keep what the task needs
 // Chaudhuri et al., "A Closer Look at Multimodal Representation Collapse", ICML 2025, sections 3.4 and C.1;
 // the reversal and the schedule of `dann`: Ganin et al., JMLR 2016.
 #include "base/text.h"
@@ -29,22 +31,21 @@ static void build_encoder(EncoderStage *stage, const Config *config, int i, cons
   Value u = encoder_build(graph, &stage->input, &config->modality[i], modality);
   int width = (int)graph_width(graph, u);
   named_path(path, "factor", config->modality[i].name);
-  Value latent = encoder_mlp(graph, u, &ebr->factor, ebr->latent, ebr->dropout, path);
-  stage->output = latent;
-  Value which =
-      encoder_mlp(graph, graph_reverse(graph, latent), &ebr->discriminator, config->modalities, 0, "discriminator");
+  Value g = encoder_mlp(graph, u, &ebr->factor, ebr->latent, ebr->dropout, path);
+  stage->output = g;
+  Value psi = encoder_mlp(graph, graph_reverse(graph, g), &ebr->discriminator, config->modalities, 0, "discriminator");
   stage->index = graph_input_labels(graph);
   stage->loss[stage->losses++] =
-      (StageLoss){"discriminator", graph_cross_entropy(graph, which, stage->index), 1, COUNT_PRESENT, 0};
+      (StageLoss){"discriminator", graph_cross_entropy(graph, psi, stage->index), 1, COUNT_PRESENT, 0};
   if (ebr->reconstruction > 0) { // h^-1 shall undo h: |h^-1(g_i) - u_i|^2, with u_i as the target
     named_path(path, "inverse", config->modality[i].name);
-    Value again = encoder_mlp(graph, latent, &ebr->inverse, width, 0, path);
+    Value again = encoder_mlp(graph, g, &ebr->inverse, width, 0, path);
     Value loss = graph_mse(graph, again, graph_detach(graph, u));
     stage->loss[stage->losses++] = (StageLoss){"reconstruction", loss, ebr->reconstruction, COUNT_PRESENT, 0};
   }
   if (ebr->latent_task > 0) { // every latent shall name the class by itself, through one head for all modalities
     stage->labels = graph_input_labels(graph);
-    Value logits = graph_linear(graph, latent, outputs, true, "latent_head");
+    Value logits = graph_linear(graph, g, outputs, true, "latent_head");
     Value loss = outputs == 1 ? graph_binary_cross_entropy(graph, logits, stage->labels)
                               : graph_cross_entropy(graph, logits, stage->labels);
     stage->loss[stage->losses++] = (StageLoss){"latent_task", loss, ebr->latent_task, COUNT_LABELLED, 0};
@@ -95,26 +96,26 @@ void ebr_build(Stages *stages, const Dataset *dataset) {
 void ebr_schedule(Stages *stages, const Progress *progress) {
   const EbrConfig *ebr = &stages->config->method.ebr;
   double reversed = ebr->weight, discriminator = 1, semantic = 1;
-  int64_t half = ebr->period > 0 ? progress->epoch / ebr->period % 2 : 1;
-  if (ebr->schedule == ADVERSARIAL_INTERLEAVE) // blocks of L_sem only, then of both
-    discriminator = half == 0 ? 0 : 1;
-  if (ebr->schedule == ADVERSARIAL_ALTERNATE) { // blocks of L_sem only, then of L_md only
-    discriminator = half == 0 ? 0 : 1;
-    semantic = half == 0 ? 1 : 0;
+  bool first = ebr->period > 0 && progress->epoch / ebr->period % 2 == 0; // of two blocks
+  if (ebr->schedule == ADVERSARIAL_INTERLEAVE)                            // L_sem only, then both
+    discriminator = first ? 0 : 1;
+  if (ebr->schedule == ADVERSARIAL_ALTERNATE) { // L_sem only, then L_md only; the optional terms and fusion.own stay
+    discriminator = first ? 0 : 1;
+    semantic = first ? 1 : 0;
   }
   if (ebr->schedule == ADVERSARIAL_DANN) {
-    double p =
+    double p = // of the way gone
         ((double)progress->epoch + (double)progress->batch / (double)progress->batches) / (double)progress->epochs;
     reversed *= 2 / (1 + exp(-10 * p)) - 1;
   }
-  if (progress->stopped) {
+  if (progress->stopped) { // L_sem only, for good
     discriminator = 0;
     semantic = 1;
   }
   for (int i = 0; i < stages->modalities; i++)
     if (reallocated(stages->config, i)) {
-      stages->encoder[i].loss[0].weight = discriminator;
+      stages->encoder[i].loss[0].weight = discriminator; // L_md, first in build_encoder
       graph_reverse_weight(stages->encoder[i].graph, reversed);
     }
-  stages->fusion.loss[0].weight = semantic;
+  stages->fusion.loss[0].weight = semantic; // L_sem, first in stages_fuse
 }

@@ -3,7 +3,7 @@
 //   probe    the same heads, fresh, on frozen encoders of a multimodal model: what the fusion has left of each modality
 //   distil   the student s learns from frozen teachers t, on samples that show both:
 //              mean CE(head_s(z_s), y) + crd CRD(z_s, z_t) + logit T^2 KL(softmax(head_t(z_t)/T) || softmax(head_s(z_s)/T))
-//              + feature |R_t z_s - z_t|^2
+//              + feature |R_t z_s - z_t|^2 / width of z_t
 // and then the vanilla model with f_s as its start (stage all).
 // CRD: s = e_s(z_s)/|.|, t = e_t(z_t)/|.|, linear embeddings that are trained; s against the bank of t's and t against that of s's.
 // Chaudhuri et al., ICML 2025, section 3.3; Tian, Krishnan, Isola, ICLR 2020; Hinton et al., 2015; Romero et al., ICLR 2015.
