@@ -16,19 +16,77 @@
 
 extern const Operation operation_normalize, operation_contrast;
 
-// Sixteen chains side by side, then added in order: the same bits at every vector width.
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) static float
-row_dot(const float *a, const float *b, int n) {
-  float lane[16] = {0}, sum = 0;
+enum { LANES = 16, AHEAD = 8 };
+typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
+#define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define INLINE static inline __attribute__((always_inline))
+
+/// Lane l of *to adds a_i b_i of i = l, l + 16, …
+INLINE void row_lanes(Lanes *to, const float *a, const float *b, int n) {
+  Lanes sum = {0};
   int i = 0;
-  for (; i + 16 <= n; i += 16)
-    for (int l = 0; l < 16; l++)
-      lane[l] += a[i + l] * b[i + l];
+  for (; i + LANES <= n; i += LANES)
+    sum += *(const Lanes *)(a + i) * *(const Lanes *)(b + i);
   for (int l = 0; i < n; i++, l++)
-    lane[l] += a[i] * b[i];
-  for (int l = 0; l < 16; l++)
-    sum += lane[l];
-  return sum;
+    sum[l] += a[i] * b[i];
+  *to = sum;
+}
+
+/// v[i][j] <-> v[j][i]: of every two rows and every two stretches of lanes `far` apart, the outer corners change places.
+INLINE void turn_square(Lanes v[LANES]) {
+  typedef int Places __attribute__((vector_size(LANES * sizeof(int))));
+  _Pragma("GCC unroll 4") for (int far = LANES / 2; far > 0; far /= 2) {
+    Places low, high;
+    _Pragma("GCC unroll 16") for (int j = 0; j < LANES; j++) {
+      low[j] = j & far ? LANES + j - far : j;
+      high[j] = j & far ? LANES + j : j + far;
+    }
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) {
+      if (i & far)
+        continue;
+      const Lanes a = v[i], b = v[i + far];
+      v[i] = __builtin_shuffle(a, b, low);
+      v[i + far] = __builtin_shuffle(a, b, high);
+    }
+  }
+}
+
+/// y[k] = x M_index[k], each sixteen chains side by side, then added in order; sixteen products at a time.
+CLONES static void row_dots(float *y, const float *x, const float *bank, const int32_t *index, int candidates, int n) {
+  for (int k = 0; k < candidates; k += LANES) {
+    Lanes part[LANES], sum = {0};
+    const int count = candidates - k < LANES ? candidates - k : LANES;
+    for (int c = 0; c < LANES; c++) {
+      row_lanes(&part[c], x, bank + (size_t)index[k + (c < count ? c : 0)] * (size_t)n, n);
+      const float *later = bank + (size_t)index[k + c + AHEAD < candidates ? k + c + AHEAD : k] * (size_t)n;
+      for (int i = 0; i < n; i += LANES)
+        __builtin_prefetch(later + i);
+    }
+    turn_square(part);
+    _Pragma("GCC unroll 16") for (int l = 0; l < LANES; l++) sum += part[l];
+    for (int c = 0; c < count; c++)
+      y[k + c] = sum[c];
+  }
+}
+
+/// dx[n] becomes the chain of fma(dy factor_k, M_index[k], dx) over k, four at a time.
+CLONES static void pull_rows(float *dx, float dy, const float *factor, const float *bank, const int32_t *index,
+                             int candidates, int n) {
+  int k = 0;
+  for (; k + 4 <= candidates; k += 4) {
+    const float *row[4], a[4] = {dy * factor[k], dy * factor[k + 1], dy * factor[k + 2], dy * factor[k + 3]};
+    for (int c = 0; c < 4; c++) {
+      row[c] = bank + (size_t)index[k + c] * (size_t)n;
+      const float *later = bank + (size_t)index[k + c + AHEAD < candidates ? k + c + AHEAD : k] * (size_t)n;
+      for (int i = 0; i < n; i += LANES)
+        __builtin_prefetch(later + i);
+    }
+    _Pragma("omp simd") for (int i = 0; i < n; i++) dx[i] =
+        fmaf(a[3], row[3][i], fmaf(a[2], row[2][i], fmaf(a[1], row[1][i], fmaf(a[0], row[0][i], dx[i]))));
+  }
+  for (; k < candidates; k++)
+    _Pragma("omp simd") for (int i = 0; i < n; i++) dx[i] =
+        fmaf(dy * factor[k], bank[(size_t)index[k] * (size_t)n + (size_t)i], dx[i]);
 }
 
 // --- normalize
@@ -119,9 +177,9 @@ static void contrast_scores(const Graph *graph, const Node *node, const Pass *pa
     float *to = score + (size_t)r * (size_t)it->candidates;
     if (own[0] < 0)
       continue;
+    row_dots(to, x + (size_t)r * (size_t)it->width, bank, own, it->candidates, it->width);
     for (int k = 0; k < it->candidates; k++)
-      to[k] = row_dot(x + (size_t)r * (size_t)it->width, bank + (size_t)own[k] * (size_t)it->width, it->width) /
-              it->temperature;
+      to[k] /= it->temperature;
     floats_exp(to, to, (size_t)it->candidates);
   }
 }
@@ -185,9 +243,8 @@ static void contrast_backward(Graph *graph, const Node *node, const Pass *pass) 
     size_t at = (size_t)r * (size_t)it.candidates, width = (size_t)it.width;
     if (!accumulate)
       memset(dx + (size_t)r * width, 0, width * sizeof *dx);
-    for (int k = 0; index[at] >= 0 && dy[r] != 0 && k < it.candidates; k++)
-      floats_axpy(dx + (size_t)r * width, dy[r] * factor[at + (size_t)k], bank + (size_t)index[at + (size_t)k] * width,
-                  width);
+    if (index[at] >= 0 && dy[r] != 0)
+      pull_rows(dx + (size_t)r * width, dy[r], factor + at, bank, index + at, it.candidates, it.width);
   }
 }
 
