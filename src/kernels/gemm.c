@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-  PACK_FLOATS = 1 << 17,   // room for the wide factor, and for
+  PACK_FLOATS = 9 << 14,   // room for the wide factor (six panels of 48 at DEPTH), and for
   NARROW_FLOATS = 1 << 16, // the narrow one: together less than half a second-level cache of today
   DEPTH = 512,             // a longer k is cut where c is cheap to come back to,
   DEPTH_TURNED = 2048,     // and where it is not
@@ -71,6 +71,7 @@ static void transpose(float *to, ptrdiff_t to_row, const float *from, ptrdiff_t 
 }
 
 static int ceiling(int a, int b) { return (a + b - 1) / b; }
+static int least(int a, int b) { return a < b ? a : b; }
 
 /// Things cut into nearly equal parts, the larger ones first.
 typedef struct Cut {
@@ -80,12 +81,21 @@ typedef struct Cut {
 static Cut cut_of(int count, int parts) { return (Cut){parts, count / parts, count % parts}; }
 static int cut_begin(Cut cut, int i) { return i * cut.size + (i < cut.larger ? i : cut.larger); }
 
+/// What of the wide factor is wanted after a block, and asked for during it: `pieces` stretches of `lines` lines, `step`
+/// floats apart.
+typedef struct Stream {
+  const float *at;
+  ptrdiff_t step;
+  int pieces, lines, share; // a tile takes up to `share` stretches
+} Stream;
+
 /// Columns [begin, end) of a product for `depth` steps of k: groups of rows times panels of vectors.
 typedef struct Block {
   const TileSet *set;
   const Product *p;
   int begin, end, depth;
   Cut panels, groups;
+  Stream *coming;
 } Block;
 
 typedef struct Panel {
@@ -122,13 +132,20 @@ static void pack_wide(const Block *block) {
 
 /// to[l, rows] = from[l step + i], i < rows.
 static void pack_rows(float *to, const float *from, ptrdiff_t step, int rows, int depth) {
-  if (rows == 8)
-    for (int l = 0; l < depth; l++, to += 8, from += step)
-      memcpy(to, from, 8 * sizeof *to);
-  else
-    for (int l = 0; l < depth; l++, to += rows, from += step)
-      for (int i = 0; i < rows; i++)
-        to[i] = from[i];
+  for (int l = 0; l < depth; l++, to += rows, from += step)
+    for (int i = 0; i < rows; i++)
+      to[i] = from[i];
+}
+
+enum { EIGHT = 8 };
+
+/// Two groups of eight rows, which stand side by side in a cache line, `apart` floats apart when packed.
+__attribute__((target_clones("arch=x86-64-v3", "default"))) static void
+pack_pair(float *to, ptrdiff_t apart, const float *from, ptrdiff_t step, int depth) {
+  for (int l = 0; l < depth; l++, to += EIGHT, from += step) {
+    memcpy(to, from, EIGHT * sizeof *to);
+    memcpy(to + apart, from + EIGHT, EIGHT * sizeof *to);
+  }
 }
 
 /// Packs groups [first, end) of rows, some steps of k of all groups in turn: scratch.narrow[group][l, rows of the group].
@@ -137,9 +154,15 @@ static void pack_narrow(const Block *block, int first, int end) {
   const int begin = cut_begin(block->groups, first);
   for (int l = 0; l < block->depth; l += PACK_ROWS)
     for (int g = first; g < end; g++) {
-      const int i = cut_begin(block->groups, g), rows = cut_begin(block->groups, g + 1) - i;
-      pack_rows(scratch.narrow + (size_t)(i - begin) * block->depth + l * rows, p->narrow + i + l * p->narrow_step,
-                p->narrow_step, rows, block->depth - l < PACK_ROWS ? block->depth - l : PACK_ROWS);
+      const int i = cut_begin(block->groups, g), rows = cut_begin(block->groups, g + 1) - i,
+                steps = block->depth - l < PACK_ROWS ? block->depth - l : PACK_ROWS;
+      float *to = scratch.narrow + (size_t)(i - begin) * block->depth + l * rows;
+      const float *from = p->narrow + i + l * p->narrow_step;
+      if (rows == EIGHT && g + 1 < end && cut_begin(block->groups, g + 2) - i == 2 * EIGHT) {
+        pack_pair(to, (ptrdiff_t)EIGHT * block->depth, from, p->narrow_step, steps);
+        g++;
+      } else
+        pack_rows(to, from, p->narrow_step, rows, steps);
     }
 }
 
@@ -162,9 +185,10 @@ static void run_tile(TileFunction run, const Product *p, Tile *tile, int i, int 
 /// The wide factor is read where it lies, or packed, or the first group of rows packs it on its way.
 typedef enum Wide { WIDE_LIES, WIDE_PACKED, WIDE_PACKS } Wide;
 
-/// What a tile asks for ahead: the tile of c that comes next, at `c`, and some of the rows of the narrow factor that the next
-/// group will read where they lie.
-static void look_ahead(Tile *tile, const Product *p, const float *c, int rows, int depth, Ahead *next_rows) {
+/// What a tile asks for ahead: the tile of c that comes next, at `c`, some of the rows of the narrow factor that the next
+/// group will read where they lie, and some of the wide factor that the next block will pack.
+static void look_ahead(Tile *tile, const Product *p, const float *c, int rows, int depth, Ahead *next_rows,
+                       Stream *coming) {
   Ahead *ahead = tile->ahead;
   if (p->slices > 0) {
     *ahead = (Ahead){c, p->c_row, 1};
@@ -182,6 +206,11 @@ static void look_ahead(Tile *tile, const Product *p, const float *c, int rows, i
     *ahead++ = (Ahead){next_rows->at, AHEAD_LINE, taken};
     next_rows->at += taken * AHEAD_LINE;
     next_rows->times -= taken;
+    room -= taken;
+  }
+  for (int i = 0; i < coming->share && coming->pieces > 0 && room > 0; i++, coming->pieces--, room -= coming->lines) {
+    *ahead++ = (Ahead){coming->at, AHEAD_LINE, coming->lines};
+    coming->at += coming->step;
   }
   *ahead = (Ahead){tile->b, 0, INT_MAX};
 }
@@ -201,7 +230,8 @@ static void run_group(const Block *block, Tile *tile, int i, int rows, Wide wide
     tile->packed = panel.packed;
     tile->b = wide == WIDE_PACKED ? panel.packed : p->wide + panel.column;
     tile->b_step = wide == WIDE_PACKED ? panel.vectors * set->width : p->wide_step;
-    look_ahead(tile, p, p->c + next_row * p->c_row + next_column * p->c_column, rows, block->depth, &next_rows);
+    look_ahead(tile, p, p->c + next_row * p->c_row + next_column * p->c_column, rows, block->depth, &next_rows,
+               block->coming);
     const TileFunction run =
         wide == WIDE_PACKS ? set->packing[sliced][panel.vectors - 1] : set->tile[sliced][rows - 1][panel.vectors - 1];
     run_tile(run, p, tile, i, panel.column, rows);
@@ -209,7 +239,8 @@ static void run_group(const Block *block, Tile *tile, int i, int rows, Wide wide
 }
 
 /// Columns [begin, end) of the product, which are at most as many vectors as the scratch holds unless they are not packed.
-static void run_block(const TileSet *set, const Product *p, int begin, int end, int depth, bool packed) {
+static void run_block(const TileSet *set, const Product *p, int begin, int end, int depth, bool packed,
+                      Stream *coming) {
   const int vectors = ceiling(end - begin, set->width);
   const Block block = {set,
                        p,
@@ -217,7 +248,10 @@ static void run_block(const TileSet *set, const Product *p, int begin, int end, 
                        end,
                        depth,
                        cut_of(vectors, ceiling(vectors, set->vectors)),
-                       cut_of(p->rows, ceiling(p->rows, set->rows))};
+                       cut_of(p->rows, ceiling(p->rows, set->rows)),
+                       coming};
+  if (coming->pieces > 0)
+    coming->share = least(ceiling(coming->pieces, block.panels.parts * block.groups.parts), AHEADS - TILE_VECTORS - 2);
   const bool packs = p->wide_column == 1 && cut_begin(block.groups, 1) == set->rows;
   Wide wide = !packed ? WIDE_LIES : packs ? WIDE_PACKS : WIDE_PACKED;
   if (wide == WIDE_PACKED)
@@ -246,17 +280,42 @@ static void run_block(const TileSet *set, const Product *p, int begin, int end, 
   }
 }
 
-/// All of the product for one piece of k. A wide factor that lies along is packed if there are full groups of rows, the
-/// first of which does it on its way; one that lies across cannot do without.
-static void run_piece(const TileSet *set, const Product *p, int depth) {
+/// Columns [begin, end) of the wide factor for `depth` steps from `from`.
+static Stream stream_of(const Product *p, const float *from, int begin, int end, int depth) {
+  const bool along = p->wide_column == 1;
+  if (depth == 0)
+    return (Stream){0};
+  return (Stream){.at = from + begin * p->wide_column,
+                  .step = along ? p->wide_step : p->wide_column,
+                  .pieces = along ? depth : end - begin,
+                  .lines = ceiling(along ? end - begin : depth, AHEAD_LINE)};
+}
+
+/// Columns of block b; the last one has those that do not fill a panel.
+static void block_columns(Cut blocks, int b, int wide, int columns, int *begin, int *end) {
+  *begin = cut_begin(blocks, b) * wide;
+  *end = b + 1 < blocks.parts ? cut_begin(blocks, b + 1) * wide : columns;
+}
+
+/// All of the product for one piece of k, which another of `after` steps follows. A wide factor that lies along is packed
+/// if there are full groups of rows, the first of which does it on its way; one that lies across cannot do without.
+static void run_piece(const TileSet *set, const Product *p, int depth, int after) {
   const int budget = PACK_FLOATS / set->width / (depth ? depth : 1), vectors = ceiling(p->columns, set->width),
             groups = ceiling(p->rows, set->rows);
   const bool full = ceiling(p->rows, groups) == set->rows;
   if (p->wide_column != 1 || (budget >= set->vectors && (full || groups > 2))) {
-    const Cut blocks = cut_of(vectors, ceiling(vectors, budget));
+    // Full panels as far as they go: narrower ones are slower.
+    const int unit = budget >= set->vectors ? set->vectors : 1, wide = unit * set->width;
+    const Cut blocks = cut_of(vectors / unit, ceiling(vectors, budget / unit * unit));
+    int begin[2], end[2]; // of this block and of the one that comes next, perhaps the first of the next piece
+    block_columns(blocks, 0, wide, p->columns, &begin[0], &end[0]);
     for (int b = 0; b < blocks.parts; b++) {
-      const int end = cut_begin(blocks, b + 1) * set->width;
-      run_block(set, p, cut_begin(blocks, b) * set->width, end < p->columns ? end : p->columns, depth, true);
+      const bool last = b + 1 == blocks.parts;
+      block_columns(blocks, last ? 0 : b + 1, wide, p->columns, &begin[1], &end[1]);
+      Stream coming = stream_of(p, p->wide + (last ? depth * p->wide_step : 0), begin[1], end[1], last ? after : depth);
+      run_block(set, p, begin[0], end[0], depth, true, &coming);
+      begin[0] = begin[1];
+      end[0] = end[1];
     }
     return;
   }
@@ -264,9 +323,9 @@ static void run_piece(const TileSet *set, const Product *p, int depth) {
   // ones.
   const int whole = p->columns - p->columns % set->width;
   if (whole > 0)
-    run_block(set, p, 0, whole, depth, false);
+    run_block(set, p, 0, whole, depth, false, &(Stream){0});
   if (whole < p->columns)
-    run_block(budget > 0 ? set : &tile_set_portable, p, whole, p->columns, depth, budget > 0);
+    run_block(budget > 0 ? set : &tile_set_portable, p, whole, p->columns, depth, budget > 0, &(Stream){0});
 }
 
 /// The product with one thread. Where k is one chain it is cut into pieces that continue from c.
@@ -281,7 +340,7 @@ static void run_product(const TileSet *set, const Product *whole) {
     const int depth = p.slices || end - done <= deep ? end - done : deep, piece[2] = {0, depth};
     if (!p.slices)
       p.row = piece;
-    run_piece(set, &p, depth);
+    run_piece(set, &p, depth, p.slices || end - done - depth <= deep ? end - done - depth : deep);
     p.narrow += depth * p.narrow_step;
     p.wide += depth * p.wide_step;
     p.from_c = true;

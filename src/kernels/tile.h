@@ -16,7 +16,7 @@ typedef struct Ahead {
   int times;
 } Ahead;
 
-enum { AHEAD_LINE = 16, AHEAD_STEPS = 2, AHEADS = TILE_VECTORS + 2 };
+enum { AHEAD_LINE = 16, AHEAD_STEPS = 4, AHEADS = TILE_VECTORS + 14 };
 
 /// c[i, j] = sum over l of a(i, l) b(l, j), i < rows, j < columns, (vectors - 1) width < columns <= vectors width:
 /// one chain, with a(i, l) = a[i a_row + l], or a tree over slices, with a(i, l) = a[i + l a_step]; b(l, j) = b[l b_step + j].

@@ -9,7 +9,7 @@
 
 #define EACH_ROW _Pragma("GCC unroll 8") for (int i = 0; i < rows; i++)
 #define EACH_VECTOR _Pragma("GCC unroll 3") for (int j = 0; j < vectors; j++)
-#define TWICE _Pragma("GCC unroll 2") for (int l = 0; l < AHEAD_STEPS; l++)
+#define EACH_STEP _Pragma("GCC unroll 4") for (int l = 0; l < AHEAD_STEPS; l++)
 /// Keeps the compiler from loading ahead of its turn: every register is taken.
 #define STAY __asm__ volatile("" ::: "memory")
 #define INLINE static inline __attribute__((always_inline)) TARGET
@@ -87,13 +87,13 @@ INLINE void run_chain(const Tile *tile, const int rows, const int vectors, const
   int k = tile->row[1] - tile->row[0];
   for (; k >= AHEAD_STEPS; k -= AHEAD_STEPS) {
     look_ahead(&walk);
-    TWICE {
+    EACH_STEP {
       step(sum, walk.a++, a_row, walk.b, b_step, walk.packed, last, rows, vectors, packing);
       walk.b += b_step;
       walk.packed += packed_step;
     }
   }
-  if (k > 0)
+  for (; k > 0; k--, walk.a++, walk.b += b_step, walk.packed += packed_step)
     step(sum, walk.a, a_row, walk.b, b_step, walk.packed, last, rows, vectors, packing);
   store(tile, sum, mask, rows, vectors);
 }
@@ -134,14 +134,14 @@ INLINE void run_slices(const Tile *tile, const int rows, const int vectors, cons
       EACH_VECTOR __builtin_prefetch(tile->ahead[0].at + i * tile->ahead[0].step + j * WIDTH, 0, 2);
     int k = tile->row[s + 1] - tile->row[s];
     for (; k >= AHEAD_STEPS; k -= AHEAD_STEPS) {
-      TWICE {
+      EACH_STEP {
         step(sum, a, 1, b, b_step, packed, last, rows, vectors, packing);
         a += a_step;
         b += b_step;
         packed += packed_step;
       }
     }
-    if (k > 0) {
+    for (; k > 0; k--) {
       step(sum, a, 1, b, b_step, packed, last, rows, vectors, packing);
       a += a_step;
       b += b_step;
