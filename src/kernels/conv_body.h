@@ -45,7 +45,10 @@ INLINE void weigh(const Weigh *p, const int rows, const int vectors) {
   Vector sum[COLUMN][VECTORS];
   const float *left[COLUMN];
   EACH_ROW left[i] = p->left + p->offset[i];
-  EACH_ROW EACH_VECTOR sum[i][j] = v_load(p->sum + i * p->sum_step + j * WIDTH);
+  if (p->leaf.begins)
+    EACH_ROW EACH_VECTOR sum[i][j] = v_zero();
+  else
+    EACH_ROW EACH_VECTOR sum[i][j] = v_load(p->sum + i * p->sum_step + j * WIDTH);
   const ptrdiff_t step = p->right_step;
   for (int n = 0; n < p->images; n++)
     for (int y = 0; y < p->height; y++) {
@@ -60,7 +63,15 @@ INLINE void weigh(const Weigh *p, const int rows, const int vectors) {
         }
       }
     }
-  EACH_ROW EACH_VECTOR v_store(p->sum + i * p->sum_step + j * WIDTH, sum[i][j]);
+  float *to = p->sum;
+  if (p->leaf.ends) {
+    EACH_ROW EACH_VECTOR sum[i][j] = v_add(sum[i][j], v_zero());
+    for (int fold = 0; fold < p->leaf.folds; fold++) {
+      to -= p->leaf.level;
+      EACH_ROW EACH_VECTOR sum[i][j] = v_add(v_load(to + i * p->sum_step + j * WIDTH), sum[i][j]);
+    }
+  }
+  EACH_ROW EACH_VECTOR v_store(to + i * p->sum_step + j * WIDTH, sum[i][j]);
 }
 
 INLINE void add(float *to, const float *dy, ptrdiff_t dy_step, int n, const int vectors) {

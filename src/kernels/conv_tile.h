@@ -31,12 +31,21 @@ typedef struct Correlate {
   const Runs *runs;
 } Correlate;
 
+/// Where a chain stands in the leaf of a tree of sums: it begins at +0, or where it was left; at the end +0 is added and it
+/// goes where `folds` sums of lower levels, `level` floats apart, meet.
+typedef struct Leaf {
+  bool begins, ends;
+  int folds;
+  ptrdiff_t level;
+} Leaf;
+
 /// sum[i, j] continues with the chain over (n, y, x) of left[offset[i] + n left_image + y left_line + x]
 /// right[n right_image + y right_line + x right_step + j], i < rows, j < vectors * width of a vector, n < images, y < height,
 /// x < width.
 typedef struct Weigh {
   float *sum;
   ptrdiff_t sum_step;
+  Leaf leaf;
   const float *left, *right;
   const int *offset;
   ptrdiff_t left_image, left_line, right_image, right_line, right_step;

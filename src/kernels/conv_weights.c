@@ -19,7 +19,7 @@
 #include <omp.h>
 #include <string.h>
 
-enum { CHUNK_FLOATS = 1 << 17, BAND_POSITIONS = 256, AHEAD_MOST = 24 };
+enum { CHUNK_FLOATS = 1 << 17, BAND_POSITIONS = 256, AHEAD_MOST = 64 };
 
 static const float ones[CONV_WIDTH] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
@@ -138,14 +138,36 @@ static TileOfWeights tile_at(const Weights *p, int t) {
                                ((size_t)strip * m->height + row) * m->vectors * w + (size_t)vector * w};
 }
 
+static void clear(const Weights *p, const TileOfWeights *tile, int level) {
+  float *sum = p->stack + level * p->level + tile->at;
+  for (int r = 0; r < tile->rows; r++, sum += tile->lanes)
+    memset(sum, 0, (size_t)tile->vectors * p->set->width * sizeof *sum);
+}
+
+/// What tiles of `weigh` do themselves when a leaf ends.
+static void end_leaf(const Weights *p, const TileOfWeights *tile, int level, int folds) {
+  for (int r = 0; r < tile->rows; r++) {
+    float *upper = p->stack + level * p->level + tile->at + (size_t)r * tile->lanes;
+    for (int j = 0; j < tile->vectors * p->set->width; j++) {
+      float *to = upper + j, sum = *to + 0.0f;
+      for (int fold = 0; fold < folds; fold++) {
+        to -= p->level;
+        sum += *to;
+      }
+      *to = sum;
+    }
+  }
+}
+
 /// Band `band` of images [i, i + images) of a chunk that begins at dy and x, unless that lies in a field.
-static void weigh_band(const Weights *p, const TileOfWeights *tile, int level, const float *dy, const float *x, int i,
-                       int images, int band) {
+static void weigh_band(const Weights *p, const TileOfWeights *tile, int level, Leaf leaf, const float *dy,
+                       const float *x, int i, int images, int band) {
   const int begin = band * p->band, end = begin + p->band < p->oh ? begin + p->band : p->oh;
   const ptrdiff_t area = (ptrdiff_t)p->oh * p->ow;
   const size_t beside = (size_t)tile->vector * p->set->width;
   Weigh weigh = {.sum = p->stack + level * p->level + tile->at,
                  .sum_step = tile->lanes,
+                 .leaf = leaf,
                  .offset = p->offset + tile->row,
                  .images = images,
                  .height = end - begin,
@@ -171,7 +193,11 @@ static void weigh_band(const Weights *p, const TileOfWeights *tile, int level, c
     weigh.right_step = p->pixel;
     if (tile->bias) {
       const int n = images == 1 ? (end - begin) * p->ow : images * (int)area;
+      if (leaf.begins)
+        clear(p, tile, level);
       p->set->add[tile->vectors - 1](weigh.sum, weigh.right, p->pixel, n);
+      if (leaf.ends)
+        end_leaf(p, tile, level, leaf.folds);
       return;
     }
   }
@@ -213,60 +239,47 @@ static void lay_out(const Weights *p, const float *dy, const float *x, int first
   }
 }
 
-static void clear(const Weights *p, const TileOfWeights *tile, int level) {
-  float *sum = p->stack + level * p->level + tile->at;
-  for (int r = 0; r < tile->rows; r++, sum += tile->lanes)
-    memset(sum, 0, (size_t)tile->vectors * p->set->width * sizeof *sum);
-}
-
-/// The sum at level - 1 += that at `level`.
-static void fold(const Weights *p, const TileOfWeights *tile, int level) {
-  float *lower = p->stack + (level - 1) * p->level + tile->at;
-  const float *upper = lower + p->level;
-  for (int r = 0; r < tile->rows; r++, lower += tile->lanes, upper += tile->lanes)
-    for (int j = 0; j < tile->vectors * p->set->width; j++)
-      lower[j] += upper[j];
-}
-
-/// Where the sum in a row and lane of a tile belongs; NULL: nowhere.
-static float *target(const Weights *p, const TileOfWeights *tile, int row, int lane, float *dw, float *db) {
+/// The sums of output channels [begin, end), to where they belong.
+static void finish(const Weights *p, float *dw, float *db, int begin, int end) {
   const int k = p->k;
-  if (tile->bias)
-    return p->x_turned ? (lane == 0 ? db + row : NULL) : lane < p->co ? db + lane : NULL;
-  if (!p->x_turned)
-    return lane < p->co ? dw + (size_t)lane * p->taps + row : NULL;
-  if (lane >= k * p->pixel)
-    return NULL;
-  const int kx = lane / p->pixel, channel = lane % p->pixel;
-  return dw + (size_t)row * p->taps + (p->folded ? channel * k : channel * k * k + tile->strip * k) + kx;
-}
-
-/// The "+0" of a leaf only turns -0 into +0, and so does one at the end: no other bit depends on a zero's sign underway.
-static void finish(const Weights *p, const TileOfWeights *tile, float *dw, float *db) {
-  const float *sum = p->stack + tile->at;
-  const int first = tile->vector * p->set->width;
-  for (int r = 0; r < tile->rows; r++, sum += tile->lanes)
-    for (int j = 0; j < tile->vectors * p->set->width; j++) {
-      float *to = target(p, tile, tile->row + r, first + j, dw, db);
-      if (to)
-        *to = sum[j] + 0.0f;
+  const float *bias = p->stack + (size_t)p->dw.strips * p->dw.height * p->lanes;
+  for (int c = begin; c < end && db; c++)
+    db[c] = bias[p->x_turned ? c * p->set->width : c];
+  if (!p->x_turned) {
+    tile_set()->pack_transposed(dw + (size_t)begin * p->taps, p->taps, p->stack + begin, p->lanes, end - begin,
+                                p->taps);
+    return;
+  }
+  const int channel_step = p->folded ? k : k * k;
+  for (int strip = 0; strip < p->dw.strips; strip++)
+    for (int c = begin; c < end; c++) {
+      const float *sum = p->stack + ((size_t)strip * p->co + c) * p->lanes;
+      float *to = dw + (size_t)c * p->taps + strip * k;
+      for (int kx = 0; kx < k; kx++)
+        for (int channel = 0; channel < p->pixel; channel++)
+          to[channel * channel_step + kx] = *sum++;
     }
 }
 
-/// All tiles [begin, end) over `images` images, which are laid out; of x and dy, `ahead` will be laid out next.
-static void weigh_chunk(const Weights *p, const float *dy, const float *x, int images, int level, int begin, int end,
-                        ConvAhead ahead[2]) {
+/// All tiles [begin, end) over `images` images, which are laid out, a part of a leaf; of x and dy, `ahead` will be laid out next.
+static void weigh_chunk(const Weights *p, const float *dy, const float *x, int images, int level, Leaf leaf, int begin,
+                        int end, ConvAhead ahead[2]) {
   const size_t turns = (size_t)conv_ceiling(images, p->together) * p->bands * (end - begin) + 1;
   size_t lines[2] = {ahead[0].lines / turns + 1, ahead[1].lines / turns + 1};
   if (lines[0] + lines[1] > AHEAD_MOST)
     lines[0] = lines[1] = 0;
   for (int i = 0; i < images; i += p->together)
-    for (int band = 0; band < p->bands; band++)
+    for (int band = 0; band < p->bands; band++) {
+      const Leaf part = {.begins = leaf.begins && i == 0 && band == 0,
+                         .ends = leaf.ends && i + p->together >= images && band == p->bands - 1,
+                         .folds = leaf.folds,
+                         .level = leaf.level};
       for (int t = begin; t < end; t++) {
         conv_look_ahead(&ahead[0], lines[0]);
         conv_look_ahead(&ahead[1], lines[1]);
-        weigh_band(p, &p->tile[t], level, dy, x, i, images - i < p->together ? images - i : p->together, band);
+        weigh_band(p, &p->tile[t], level, part, dy, x, i, images - i < p->together ? images - i : p->together, band);
       }
+    }
 }
 
 void conv2d_backward_weights(float *dw, float *db, const float *dy, const float *x, const ConvShape *shape,
@@ -297,23 +310,27 @@ void conv2d_backward_weights(float *dw, float *db, const float *dy, const float 
     const int begin = conv_part(omp_get_thread_num(), p.tiles, omp_get_num_threads()),
               end = conv_part(omp_get_thread_num() + 1, p.tiles, omp_get_num_threads());
     for (int s = 0, top = 0; s < slices; s++) {
-      for (int t = begin; t < end; t++)
+      Leaf leaf = {.folds = tree_folds(s, slices, top + 1), .level = (ptrdiff_t)p.level};
+      for (int t = begin; t < end && row[s] == row[s + 1]; t++) {
         clear(&p, &p.tile[t], top);
+        end_leaf(&p, &p.tile[t], top, leaf.folds);
+      }
       for (int first = row[s]; first < row[s + 1]; first += p.images) {
         const int images = row[s + 1] - first < p.images ? row[s + 1] - first : p.images;
         lay_out(&p, dy, x, first, images);
         const int after = first + images, next = row[slices] - after < images ? row[slices] - after : images;
         ConvAhead ahead[2] = {{(const char *)(x + after * image), next * image * sizeof *x / 64},
                               {(const char *)(dy + after * output), next * output * sizeof *x / 64}};
-        weigh_chunk(&p, dy + first * output, p.in_place ? x + first * image : p.x, images, top, begin, end, ahead);
+        leaf.begins = first == row[s];
+        leaf.ends = after == row[s + 1];
+        weigh_chunk(&p, dy + first * output, p.in_place ? x + first * image : p.x, images, top, leaf, begin, end,
+                    ahead);
 #pragma omp barrier
       }
-      top++;
-      for (int folds = tree_folds(s, slices, top); folds > 0; folds--, top--)
-        for (int t = begin; t < end; t++)
-          fold(&p, &p.tile[t], top - 1);
+      top += 1 - leaf.folds;
     }
-    for (int t = begin; t < end; t++)
-      finish(&p, &p.tile[t], dw, db);
+#pragma omp barrier
+    finish(&p, dw, db, conv_part(omp_get_thread_num(), p.co, omp_get_num_threads()),
+           conv_part(omp_get_thread_num() + 1, p.co, omp_get_num_threads()));
   }
 }
