@@ -7,6 +7,7 @@
 
 typedef struct MetricsLog {
   int file; // -1: this rank does not write
+  char path[1200];
   int64_t bytes;
   char line[16384];
   int length;

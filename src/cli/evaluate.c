@@ -51,7 +51,8 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
        "uniform noise on a modality's inputs, in deviations (noise.kind)", "NAME=RATE"},
       {"drop", 0, POPT_ARG_STRING, NULL, OPTION_DROP, "withhold these modalities from every sample", "NAME[,NAME]"},
       {"set", 0, POPT_ARG_STRING, NULL, OPTION_SET, "override a key of the run's configuration", "KEY.PATH=VALUE"},
-      {"out", 'o', POPT_ARG_STRING, &state->out, 0, "write the scores to this file as JSON", "FILE.json"},
+      {"out", 'o', POPT_ARG_STRING, &state->out, 0, "write the scores to this file as JSON; - is standard output",
+       "FILE.json"},
       {"json", 0, POPT_ARG_NONE, &state->json, 0, "print JSON instead of a table", NULL},
       POPT_TABLEEND};
   const char **words;
@@ -66,6 +67,12 @@ static Status prepare(int argc, const char **argv, void **result, bool *done) {
   if (words_count(words) != 1)
     return status_error(EXIT_USAGE, "evaluate: name one run directory; see rebasis evaluate --help");
   state->run = words[0];
+  if (state->out && !strcmp(state->out, "-")) {
+    state->json = 1;
+    state->out = NULL;
+  }
+  char *named = state->out ? realpath(state->out, NULL) : NULL; // a link such as /dev/stdout is followed, not replaced
+  state->out = named ? named : state->out;
   if (state->data)
     state->probe = data_probe(state->data);
   return STATUS_OK;

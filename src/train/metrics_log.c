@@ -9,19 +9,18 @@
 #include <unistd.h>
 
 Status metrics_log_open(MetricsLog *log, const char *dir, int64_t bytes) {
-  char path[1200];
   *log = (MetricsLog){.file = -1, .bytes = bytes};
-  snprintf(path, sizeof path, "%s/metrics.jsonl", dir);
-  log->file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  snprintf(log->path, sizeof log->path, "%s/metrics.jsonl", dir);
+  log->file = open(log->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (log->file < 0)
-    return status_error(EXIT_CANNOT_CREATE, "%s: cannot be opened for writing: %s", path, strerror(errno));
+    return status_error(EXIT_CANNOT_CREATE, "%s: cannot be opened for writing: %s", log->path, strerror(errno));
   off_t length = lseek(log->file, 0, SEEK_END);
   if (length < bytes)
     return status_error(EXIT_DATA,
                         "%s: is shorter than its checkpoint says (%lld bytes, not %lld); restore it or remove the run",
-                        path, (long long)length, (long long)bytes);
+                        log->path, (long long)length, (long long)bytes);
   if (ftruncate(log->file, bytes) != 0 || lseek(log->file, bytes, SEEK_SET) != bytes)
-    return status_error(EXIT_IO, "%s: cannot be cut back: %s", path, strerror(errno));
+    return status_error(EXIT_IO, "%s: cannot be cut back: %s", log->path, strerror(errno));
   return STATUS_OK;
 }
 
@@ -60,7 +59,7 @@ void metrics_log_end(MetricsLog *log) {
     if (wrote < 0 && errno == EINTR)
       continue;
     if (wrote <= 0) {
-      log->failed = status_error(EXIT_IO, "metrics.jsonl: cannot be written: %s", strerror(errno));
+      log->failed = status_error(EXIT_IO, "%s: cannot be written: %s", log->path, strerror(errno));
       return;
     }
     at += (int)wrote;
@@ -71,7 +70,7 @@ void metrics_log_end(MetricsLog *log) {
 Status metrics_log_sync(MetricsLog *log) {
   while (log->file >= 0 && log->failed.code == 0 && fsync(log->file) != 0)
     if (errno != EINTR)
-      log->failed = status_error(EXIT_IO, "metrics.jsonl: cannot be flushed to disk: %s", strerror(errno));
+      log->failed = status_error(EXIT_IO, "%s: cannot be flushed to disk: %s", log->path, strerror(errno));
   return log->failed;
 }
 

@@ -32,6 +32,19 @@ good 2 evaluate run --missing image=0.5 -o missing.json
 good 0 evaluate run --missing image=0.5 --missing audio=0.5 -o both.json
 good 2 evaluate run --json -o again.json
 cmp out again.json || fail "two ways to the same JSON"
+good 0 evaluate run -o -
+cmp out again.json || fail "a third way to the same JSON"
+ln -s elsewhere.json link
+: >elsewhere.json
+good 0 evaluate run -o link
+cmp elsewhere.json again.json || fail "a link was not followed"
+mkfifo pipe
+cat pipe >read &
+good 2 evaluate run --json -o pipe
+wait $!
+cmp read again.json || fail "not what went through a pipe"
+[[ -p pipe ]] || fail "a pipe was replaced"
+expect 73 0 'pipe: ' evaluate run -o pipe # nobody reads
 
 $python - <<'PY' || fail "see above"
 import csv, json, h5py, math, sys
