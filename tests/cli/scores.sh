@@ -39,10 +39,10 @@ ln -s elsewhere.json link
 good 0 evaluate run -o link
 cmp elsewhere.json again.json || fail "a link was not followed"
 mkfifo pipe
-cat pipe >read &
+cat pipe >poured &
 good 2 evaluate run --json -o pipe
 wait $!
-cmp read again.json || fail "not what went through a pipe"
+cmp poured again.json || fail "not what went through a pipe"
 [[ -p pipe ]] || fail "a pipe was replaced"
 expect 73 0 'pipe: ' evaluate run -o pipe # nobody reads
 
