@@ -22,6 +22,10 @@ typedef struct Verb {
 
 enum { OPTION_SET = 1 };
 
+static Status seed_check(long long seed) {
+  return seed >= 0 ? STATUS_OK : status_error(EXIT_USAGE, "--seed %lld: write a whole number, 0 or more", seed);
+}
+
 // --- synth planted ---------------------------------------------------------------------------------------------------------
 
 typedef struct SynthState {
@@ -106,6 +110,7 @@ static Status avmnist_parse(int argc, const char **argv, void **result, bool *do
                     &state->common, NULL, state, &words, done));
   if (*done)
     return STATUS_OK;
+  TRY(seed_check(state->seed));
   if (words_count(words) != 0 || !state->mnist || !state->fsdd || !state->out)
     return status_error(EXIT_USAGE, "data import avmnist: --mnist DIR, --fsdd DIR and -o FILE.h5 are needed; see "
                                     "rebasis data import avmnist --help");
@@ -215,6 +220,7 @@ static Status table_parse(int argc, const char **argv, void **result, bool *done
       &state->common, NULL, state, &words, done));
   if (*done)
     return STATUS_OK;
+  TRY(seed_check(state->seed));
   for (int k = 0; k < words_count(words); k++)
     TRY(add_file(state, words[k]));
   if (!state->files || !state->out || (npy && !state->label))
@@ -307,6 +313,7 @@ static Status mimic_parse(int argc, const char **argv, void **result, bool *done
                     &state->common, NULL, state, &words, done));
   if (*done)
     return STATUS_OK;
+  TRY(seed_check(state->seed));
   if (words_count(words) != 0 || !state->mimic || !state->out)
     return status_error(
         EXIT_USAGE,

@@ -27,6 +27,16 @@ static void print_help(poptContext context, const char *usage, const char *examp
   printf("\nExample:\n%s", example);
 }
 
+// popt names the word it stopped at; a value says little without its option.
+static Status bad_option(const char *command, int argc, const char **argv, const char *word, const char *why) {
+  const char *before = "";
+  for (int k = 1; k + 1 < argc; k++)
+    if (word[0] != '-' && argv[k][0] == '-' && !strcmp(argv[k + 1], word))
+      before = argv[k];
+  return status_error(EXIT_USAGE, "%s: %s%s%s: %s; see rebasis %s --help", command, before, *before ? " " : "", word,
+                      why, command);
+}
+
 Status options_parse(int argc, const char **argv, const struct poptOption *table, const char *usage,
                      const char *example, CommonOptions *common, OptionTaker take, void *state, const char ***words,
                      bool *done) {
@@ -54,8 +64,7 @@ Status options_parse(int argc, const char **argv, const struct poptOption *table
       return status;
   }
   if (option < -1)
-    return status_error(EXIT_USAGE, "%s: %s: %s; see rebasis %s --help", command,
-                        poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(option), command);
+    return bad_option(command, argc, argv, poptBadOption(context, POPT_BADOPTION_NOALIAS), poptStrerror(option));
   if (common->help) {
     print_help(context, usage, example);
     *done = true;

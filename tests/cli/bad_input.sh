@@ -30,6 +30,8 @@ expect 64 0 'train: --set: missing argument' train run.yaml --set
 expect 64 0 'plan: --ranks 0' plan run.yaml --ranks 0
 expect 64 0 'is not a verb; did you mean import avmnist' data improt avmnist
 expect 64 0 'is not a verb; did you mean inspect' data inspct run.yaml
+expect 64 0 'seed -3' data import views a=none.csv --seed -3 -o x.h5
+expect 64 0 'train: --watchdog soon: invalid' train run.yaml --watchdog soon
 expect 64 2 'watchdog -1' train run.yaml --watchdog=-1
 expect 64 0 'watchdog nan' sweep run run.yaml --watchdog=nan
 expect 64 0 'data synth planted: name the file' data synth planted
