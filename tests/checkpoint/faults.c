@@ -364,7 +364,8 @@ static void build_shim(void) {
            scratch);
   if (system(command) != 0) {
     fprintf(stderr, "skipped: no compiler for the shim\n");
-    exit(77);
+    snprintf(command, sizeof command, "rm -rf '%s'", scratch);
+    exit(system(command) == 0 ? 77 : 1);
   }
 }
 
