@@ -99,8 +99,9 @@ static void run_tile(const ConvSet *set, const Correlation *p, const Runs *runs,
                       .accumulate = p->accumulate,
                       .to = to + c * p->to_channel,
                       .to_row = p->to_channel,
-                      .runs = runs};
-    conv_look_ahead(ahead, lines);
+                      .runs = runs,
+                      .ahead = ahead,
+                      .ahead_lines = lines};
     if (p->to_step != 1) {
       tile.accumulate = false;
       tile.to = sum;

@@ -5,8 +5,11 @@
 #define EACH_ROW _Pragma("GCC unroll 12") for (int i = 0; i < rows; i++)
 #define EACH_VECTOR _Pragma("GCC unroll 3") for (int j = 0; j < vectors; j++)
 #define EACH_RUN EACH_VECTOR for (const Run *run = p->runs->run[j], *last = run + p->runs->runs[j]; run < last; run++)
+enum { LONG_CHAIN = 128 };
+
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
+/// Few lines can be under way at once: where the sums will go is asked for first, what will be read soon halfway.
 INLINE void correlate(const Correlate *p, const int rows, const int vectors) {
   Vector sum[ROWS][VECTORS];
   const float *w = p->w, *x = p->x;
@@ -16,13 +19,19 @@ INLINE void correlate(const Correlate *p, const int rows, const int vectors) {
     EACH_ROW __builtin_prefetch(to + i * to_row * 4, 1);
   }
   EACH_ROW EACH_VECTOR sum[i][j] = v_zero();
-  for (const int *offset = p->offset, *end = offset + p->taps; offset < end; offset++, w += rows) {
-    Vector right[VECTORS];
-    EACH_VECTOR right[j] = v_load(x + *offset + j * WIDTH);
-    EACH_ROW {
-      const Vector left = v_set(w[i]);
-      EACH_VECTOR sum[i][j] = v_fma(left, right[j], sum[i][j]);
+  const int *offset = p->offset, *const end = offset + p->taps,
+            *until = p->taps < LONG_CHAIN ? offset : offset + p->taps / 2;
+  _Pragma("GCC unroll 1") for (int half = 0; half < 2; half++, until = end) {
+    for (; offset < until; offset++, w += rows) {
+      Vector right[VECTORS];
+      EACH_VECTOR right[j] = v_load(x + *offset + j * WIDTH);
+      EACH_ROW {
+        const Vector left = v_set(w[i]);
+        EACH_VECTOR sum[i][j] = v_fma(left, right[j], sum[i][j]);
+      }
     }
+    if (half == 0)
+      conv_look_ahead(p->ahead, p->ahead_lines);
   }
   if (p->b)
     EACH_ROW EACH_VECTOR sum[i][j] = v_add(sum[i][j], v_set(p->b[i]));

@@ -47,17 +47,6 @@ void *conv_take(ConvWork *work, size_t bytes);
 /// What the weights' gradients need of it.
 size_t conv_weights_work(const ConvShape *shape);
 
-/// Memory that will be read soon, asked for line by line.
-typedef struct ConvAhead {
-  const char *at;
-  size_t lines;
-} ConvAhead;
-
-static inline void conv_look_ahead(ConvAhead *ahead, size_t lines) {
-  for (lines = lines < ahead->lines ? lines : ahead->lines; lines > 0; lines--, ahead->lines--, ahead->at += 64)
-    __builtin_prefetch(ahead->at, 0, 2);
-}
-
 static inline int conv_ceiling(int a, int b) { return (a + b - 1) / b; }
 
 static inline int conv_most(int a, int b) { return a > b ? a : b; }

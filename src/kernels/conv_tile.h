@@ -19,6 +19,17 @@ typedef struct Runs {
   Run run[CONV_VECTORS][CONV_WIDTH];
 } Runs;
 
+/// Memory that will be read soon, asked for line by line.
+typedef struct ConvAhead {
+  const char *at;
+  size_t lines;
+} ConvAhead;
+
+static inline void conv_look_ahead(ConvAhead *ahead, size_t lines) {
+  for (lines = lines < ahead->lines ? lines : ahead->lines; lines > 0; lines--, ahead->lines--, ahead->at += 64)
+    __builtin_prefetch(ahead->at, 0, 2);
+}
+
 /// sum(i, j) = chain over taps l of w[l, i] x[offset[l] + j], i < rows, j < vectors * width, from +0. Those in runs go to
 /// to[i to_row + run.to + lane], with b[i] added (NULL: nothing), or added to what is there.
 typedef struct Correlate {
@@ -29,6 +40,8 @@ typedef struct Correlate {
   float *to;
   ptrdiff_t to_row;
   const Runs *runs;
+  ConvAhead *ahead;
+  size_t ahead_lines; // to ask for
 } Correlate;
 
 /// Where a chain stands in the leaf of a tree of sums: it begins at +0, or where it was left; at the end +0 is added and it
