@@ -50,6 +50,7 @@ static void runs_find(Runs *runs, const Correlation *p, const Field *field, int 
   int y = (int)(q / field->line), i = (int)(q % field->line) / field->pitch, x = (int)(q % field->line) % field->pitch;
   for (int j = 0; j < vectors; j++) {
     runs->runs[j] = 0;
+    runs->run[j][0] = (Run){0, 0, 0};
     for (int lane = 0; lane < width;) {
       const int left = width - lane, n = field->pitch - x < left ? field->pitch - x : left,
                 wanted = p->columns - x < n ? p->columns - x : n;

@@ -13,7 +13,7 @@ typedef struct Run {
   int begin, end;
 } Run;
 
-/// Which sums of a tile are wanted: runs[j] runs of vector j.
+/// Which sums of a tile are wanted: runs[j] runs of vector j, perhaps none; the first is always a place in memory.
 typedef struct Runs {
   int runs[CONV_VECTORS];
   Run run[CONV_VECTORS][CONV_WIDTH];

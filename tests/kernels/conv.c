@@ -149,6 +149,9 @@ static void test(void) {
   compare((ConvShape){2, 40, 33, 3, 3, 2, 1}, 3, SLICES_MOST, 1, &state);
   compare((ConvShape){2, 6, 6, 3, 6, 1, 0}, 9, 3, 2, &state);
   compare((ConvShape){1, 2, 300, 17, 1, 1, 0}, 2, 1, 2, &state);
+  // Images read where they stand, the last of which has nothing behind it.
+  compare((ConvShape){6, 18, 17, 9, 2, 1, 0}, 3, 2, 2, &state);
+  compare((ConvShape){2, 23, 19, 3, 4, 1, 0}, 4, 2, 1, &state);
   // Shapes whose weights' gradients fill vectors from the input's side: whole ones, ragged ones, a single channel.
   compare((ConvShape){48, 8, 9, 20, 2, 1, 0}, 5, 2, 2, &state);
   compare((ConvShape){16, 7, 20, 16, 3, 1, 1}, 9, 3, 3, &state);
