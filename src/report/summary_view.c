@@ -89,7 +89,25 @@ static char *without_inner_maps(const char *from) {
   return to;
 }
 
-void view_shorten_maps(json_t *value) {
+/// False where two different texts of `value` and those `seen` would become one.
+static bool stay_apart(json_t *seen, json_t *value) {
+  const char *key;
+  json_t *inner;
+  size_t i;
+  bool apart = true;
+  if (json_is_string(value) && strchr(json_string_value(value), '{')) {
+    char *shorter = without_inner_maps(json_string_value(value));
+    const json_t *other = json_object_get(seen, shorter);
+    apart = !other || json_equal(other, value);
+    json_object_set(seen, shorter, value);
+    free(shorter);
+  }
+  json_object_foreach(value, key, inner) apart &= stay_apart(seen, inner);
+  json_array_foreach(value, i, inner) apart &= stay_apart(seen, inner);
+  return apart;
+}
+
+static void shorten(json_t *value) {
   const char *key;
   json_t *inner;
   size_t i;
@@ -98,6 +116,14 @@ void view_shorten_maps(json_t *value) {
     json_string_set(value, shorter);
     free(shorter);
   }
-  json_object_foreach(value, key, inner) view_shorten_maps(inner);
-  json_array_foreach(value, i, inner) view_shorten_maps(inner);
+  json_object_foreach(value, key, inner) shorten(inner);
+  json_array_foreach(value, i, inner) shorten(inner);
+}
+
+void view_shorten_maps(json_t *value) {
+  json_t *seen = json_object();
+  REQUIRE(seen, "out of memory for a summary");
+  if (stay_apart(seen, value))
+    shorten(value);
+  json_decref(seen);
 }

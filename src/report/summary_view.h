@@ -24,7 +24,7 @@ int view_level(const View *view, const json_t *group);
 /// "" where the group has none.
 const char *view_value(const json_t *group, const char *key);
 
-/// In all texts of a summary, of a map of maps the names stay.
+/// In all texts of a summary, of a map of maps the names stay; where two texts would become one, all stay as they are.
 void view_shorten_maps(json_t *value);
 
 /// The section of plots.
