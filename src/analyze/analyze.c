@@ -159,10 +159,7 @@ Status analyze_run(const Comm *comm, const char *run, const AnalyzeRequest *requ
 // --- inside training ------------------------------------------------------------------------------------------------------
 
 static Split observed_split(const Session *session) {
-  for (int64_t r = 0; r < session->dataset.samples; r++)
-    if (session->dataset.split[r] == SPLIT_VALIDATION && session->dataset.task[0].labels[r] >= 0)
-      return SPLIT_VALIDATION;
-  return SPLIT_TRAIN;
+  return session_count(session, SPLIT_VALIDATION) > 0 ? SPLIT_VALIDATION : SPLIT_TRAIN;
 }
 
 static const Measure *find_measure(const char *name) {

@@ -32,10 +32,7 @@ static size_t width_of(const Extent *extent, Value value) {
 }
 
 static size_t samples_of(const Session *session, Split split) {
-  size_t n = 0;
-  for (int64_t r = 0; r < session->dataset.samples; r++)
-    n += session->dataset.split[r] == split && session->dataset.task[0].labels[r] >= 0;
-  return smaller(n, ANALYZE_TRAINING_SAMPLES);
+  return smaller((size_t)session_count(session, split), ANALYZE_TRAINING_SAMPLES);
 }
 
 static size_t rows_of(const Session *session, int rank, size_t n, int *room, int *slices) {

@@ -147,9 +147,7 @@ static double kd_runs(const Config *config) {
 static void fill_run(PlanRun *run, const Session *session) {
   const Config *config = &session->config;
   PlanRow row;
-  int64_t samples = 0;
-  for (int64_t r = 0; r < session->dataset.samples; r++)
-    samples += session->dataset.split[r] == SPLIT_TRAIN && session->dataset.task[0].labels[r] >= 0;
+  int64_t samples = session_count(session, SPLIT_TRAIN);
   fill_row(&row, session, NULL);
   double runs = config->method.type == METHOD_KD && config->method.kd.stage == KD_ALL ? kd_runs(config) : 1;
   // Ranks meet several times in a step; each meeting takes longer the more they are.

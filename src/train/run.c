@@ -319,6 +319,20 @@ static Status train(Run *run) {
 
 // --- the beginning and the end of a run --------------------------------------------------------------------------------------
 
+// What is asked of an early stop and will not happen; of a chain of runs, only the last one says so.
+static void warn_early_stop(const Run *run) {
+  const Config *config = &run->session.config;
+  bool chooses = strcmp(config->train.metric, "none") != 0;
+  if (run->part && !run->part->last)
+    return;
+  if (chooses && !has_split(&run->session, SPLIT_VALIDATION))
+    log_warning("%s: has no validation sample to measure %s on: no best.h5, no early stop", config->data.file,
+                config->train.metric);
+  if (!chooses && config->train.patience > 0)
+    log_warning("train.early_stop.patience: %d stops nothing while train.early_stop.metric is none",
+                config->train.patience);
+}
+
 static Status begin(Run *run) {
   Session *session = &run->session;
   const Config *config = &session->config;
@@ -329,9 +343,7 @@ static Status begin(Run *run) {
     return status_error(
         EXIT_DATA, "%s: no training sample has a label and one of the modalities; a split of 0 marks training samples",
         config->data.file);
-  if (strcmp(config->train.metric, "none") && !has_split(session, SPLIT_VALIDATION))
-    log_warning("%s: has no validation sample to measure %s on: no best.h5, no early stop", config->data.file,
-                config->train.metric);
+  warn_early_stop(run);
   TRY(comm_agree(run->comm,
                  memory_take((void **)&run->order, (size_t)run->samples, sizeof(int64_t), "the order of samples")));
   TRY(comm_agree(run->comm, optimizer_open(&run->optimizer, config, session->sums)));
