@@ -5,6 +5,7 @@
 #include "analyze/agop.h"
 
 #include "analyze/figures.h"
+#include "analyze/network.h"
 #include "analyze/pooled.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -20,8 +21,6 @@
 #include <string.h>
 
 enum { MATRIX_MOST = 32 }; // wider ones are not written out
-enum { LAYERS_AT_MOST = 1024 };
-enum { PANEL = 1 << 15 }; // entries of a matrix that travel together
 
 // What a batch's gradients are collected in: [slice][output][row of the slice][d], so that one product makes a slice's sum. A layer that reads
 // several tokens of a sample (attention) has as many rows a sample.
@@ -411,9 +410,8 @@ Status measure_agop(AnalyzeContext *context, json_t *result) {
                  "gradients at the "
                  "layer's input, and against its square root. Whiskers: 95 % (jackknife over slices of the samples).");
   figure_axis(figures.alignment, 0, 1);
-  bool wanted[LAYERS_AT_MOST];
+  bool wanted[NETWORK_LAYERS];
   int layers = network_layers(context);
-  REQUIRE(layers <= LAYERS_AT_MOST, "%d layers", layers);
   Status status = STATUS_OK;
   for (int first = 0, end; status.code == 0 && first < layers; first = end) {
     end = choose_layers(wanted, context, first);

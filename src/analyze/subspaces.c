@@ -9,6 +9,7 @@
 // A. Chaudhuri et al., ICML 2025, Theorems 2 and 3; the experiment is not in the paper.
 #include "analyze/agop.h"
 #include "analyze/figures.h"
+#include "analyze/network.h"
 #include "analyze/pooled.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -97,11 +98,10 @@ static Status find_features(Subspaces *work) {
 
 static Status find_agop(Subspaces *work, int k) {
   AnalyzeContext *context = work->context;
-  bool wanted[1024] = {false};
+  bool wanted[NETWORK_LAYERS] = {false};
   double square = 0;
   Agop agop;
   size_t size = (size_t)work->d * (size_t)work->d;
-  REQUIRE(k < (int)(sizeof wanted / sizeof *wanted), "layer %d", k);
   wanted[k] = true;
   Status status = agop_open(&agop, context, wanted);
   if (status.code == 0)
