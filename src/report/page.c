@@ -105,6 +105,30 @@ void page_field(Page *page, const char *field) {
   add_bytes(page, "\"", 1);
 }
 
+static const char *next_section(const char *at) { return strstr(at, "<h2>"); }
+
+void page_with_contents(Page *page, const Page *body) {
+  const char *at = body->text ? body->text : "", *first = next_section(at), *next;
+  int sections = 0, k = 0;
+  for (const char *h = first; h; h = next_section(h + 1))
+    sections++;
+  if (sections < 3) {
+    add_bytes(page, at, strlen(at));
+    return;
+  }
+  add_bytes(page, at, (size_t)(first - at));
+  page_add(page, "<nav>");
+  for (const char *h = first; h; h = next_section(h + 1))
+    page_add(page, "%s<a href=\"#section-%d\">%.*s</a>", k ? " · " : "", k + 1, (int)strcspn(h + 4, "<"), h + 4), k++;
+  page_add(page, "</nav>\n");
+  k = 0;
+  for (at = first; at; at = next) {
+    next = next_section(at + 1);
+    page_add(page, "<a id=\"section-%d\"></a>", ++k);
+    add_bytes(page, at, next ? (size_t)(next - at) : strlen(at));
+  }
+}
+
 Number page_number(double value, int digits) {
   Number number;
   if (isnan(value))

@@ -25,6 +25,9 @@ typedef struct Number {
 } Number;
 Number page_number(double value, int digits);
 
+/// Adds `body` with links to its sections, where it has three or more, before the first of them.
+void page_with_contents(Page *page, const Page *body);
+
 /// Writes the text to DIR/NAME: another name first, flushed, renamed. EXIT_CANNOT_CREATE, EXIT_IO.
 Status page_write(const Page *page, const char *dir, const char *name);
 

@@ -35,12 +35,14 @@ static const char style[] =
     ".cards b{display:block;font-size:1.5em;font-variant-numeric:tabular-nums}.cards span{font-size:.85em;color:#444}"
     ".scroll{overflow-x:auto;margin:.6em "
     "0}table{border-collapse:collapse;font-size:.9em;font-variant-numeric:tabular-nums}"
+    "nav{font-size:.9em;margin:1em 0}"
     "caption{text-align:left;font-weight:600;padding:4px 0}"
     "th,td{padding:3px 12px 3px 0;text-align:left;vertical-align:top;border-bottom:1px solid "
     "#ddd}td.r,th.r{text-align:right;white-space:nowrap}"
+    ".still{grid-column:1/-1;font-size:.9em;color:#444}details .plots{margin-top:.6em}"
     ".facts td{overflow-wrap:anywhere}code,pre{font:.9em/1.4 ui-monospace,monospace}"
     "pre{background:#f5f5f5;padding:10px;overflow-x:auto}summary{cursor:pointer;margin:.6em 0}"
-    "@media print{body{font-size:11px;max-width:none;padding:0}.plots{grid-template-columns:1fr "
+    "@media print{nav{display:none}body{font-size:11px;max-width:none;padding:0}.plots{grid-template-columns:1fr "
     "1fr}pre{white-space:pre-wrap}"
     "h2{break-after:avoid}}";
 
@@ -53,17 +55,24 @@ static void head(Page *page, const char *title) {
            style);
 }
 
+// The whole page; frees the body.
+static void finish(Page *page, const char *title, Page *body) {
+  head(page, title);
+  page_with_contents(page, body);
+  page_add(page, "</body></html>\n");
+  page_free(body);
+}
+
 static Status write_run(const RunRecord *record, const Figures *figures) {
-  Page page = {0};
-  head(&page, record->config->run.name);
-  section_summary(&page, record);
-  section_missing(&page, record);
-  section_training(&page, record);
-  section_modalities(&page, record);
-  section_ranks(&page, record);
-  section_figures(&page, figures);
-  section_facts(&page, record);
-  page_add(&page, "</body></html>\n");
+  Page page = {0}, body = {0};
+  section_summary(&body, record);
+  section_missing(&body, record);
+  section_training(&body, record);
+  section_modalities(&body, record);
+  section_ranks(&body, record);
+  section_figures(&body, figures);
+  section_facts(&body, record);
+  finish(&page, record->config->run.name, &body);
   Status status = page_write(&page, record->dir, "report.html");
   page_free(&page);
   return status;
@@ -89,7 +98,7 @@ static Status write_csv(const RunRecord *record) {
 }
 
 static Status write_sweep(const Sweep *sweep, const char *dir) {
-  Page page = {0}, csv = {0}, measures = {0};
+  Page page = {0}, body = {0}, csv = {0}, measures = {0};
   csv_sweep(&csv, sweep);
   Status status = page_write(&csv, dir, "report-sweep.csv");
   page_free(&csv);
@@ -98,14 +107,14 @@ static Status write_sweep(const Sweep *sweep, const char *dir) {
   for (size_t length = strlen(copy); length > 1 && copy[length - 1] == '/';)
     copy[--length] = 0;
   const char *slash = strrchr(copy, '/'), *name = slash && slash[1] ? slash + 1 : copy;
-  head(&page, name);
-  sweep_summary(&page, sweep, name);
-  sweep_plots(&page, sweep);
-  sweep_courses(&page, sweep);
-  sweep_measures(&page, &measures, sweep, dir);
-  sweep_table(&page, sweep);
-  sweep_runs(&page, sweep);
-  page_add(&page, "<p class=\"lead\">Drawn by rebasis %s.</p></body></html>\n", REBASIS_VERSION);
+  sweep_summary(&body, sweep, name);
+  sweep_plots(&body, sweep);
+  sweep_courses(&body, sweep);
+  sweep_measures(&body, &measures, sweep, dir);
+  sweep_table(&body, sweep);
+  sweep_runs(&body, sweep);
+  page_add(&body, "<p class=\"lead\">Drawn by rebasis %s.</p>", REBASIS_VERSION);
+  finish(&page, name, &body);
   status = page_write(&page, dir, "report.html");
   if (!status.code && measures.length)
     status = page_write(&measures, dir, "report-measures.csv");
@@ -154,11 +163,12 @@ static void add_runs(Page *page, Page *measures, const char *dir) {
 
 /// A sweep that was collected.
 static Status report_summary(const char *dir) {
-  Page page = {0}, measures = {0};
-  head(&page, dir);
-  Status status = summary_page(&page, dir);
-  add_runs(&page, &measures, dir);
-  page_add(&page, "<p class=\"lead\">Drawn by rebasis %s.</p></body></html>\n", REBASIS_VERSION);
+  Page page = {0}, body = {0}, measures = {0}, runs = {0};
+  add_runs(&runs, &measures, dir);
+  Status status = summary_page(&body, dir, runs.text);
+  page_free(&runs);
+  page_add(&body, "<p class=\"lead\">Drawn by rebasis %s.</p>", REBASIS_VERSION);
+  finish(&page, dir, &body);
   if (!status.code)
     status = page_write(&page, dir, "report.html");
   if (!status.code && measures.length)

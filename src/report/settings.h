@@ -20,6 +20,9 @@ void settings_read(Settings *settings, const Config *config);
 const char *settings_find(const Settings *settings, const char *key);
 void settings_free(Settings *settings);
 
+/// What the label of an axis says of a key: the key, and what its numbers are where that is short to say. Owned by the caller (free).
+char *settings_axis(const char *key);
+
 /// Whether a key can tell results apart: not names, places, grids and checkpoints.
 bool settings_matters(const char *key);
 

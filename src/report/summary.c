@@ -36,7 +36,7 @@ static void add_cards(Page *page, const View *view) {
   snprintf(number, sizeof number, "%.0f", json_member_number(states, "failed"));
   card(page, number, "runs failed");
   snprintf(number, sizeof number, "%.3g", json_member_number(view->root, "core_seconds") / 3600);
-  card(page, number, "hours of runs");
+  card(page, number, "core-hours");
   page_add(page, "</ul>\n");
 }
 
@@ -77,15 +77,29 @@ static void mean_cell(Page *page, const json_t *summary) {
     page_add(page, "<td class=\"r\">%.3f</td>", mean);
 }
 
+// The keys whose values, in this order, are the name of a group.
+static void add_names(Page *page, const View *view) {
+  size_t k;
+  json_t *key;
+  bool any = false;
+  json_array_foreach(json_object_get(view->root, "keys"), k, key) if (json_is_true(json_object_get(key, "names"))) {
+    page_add(page, "%s", any ? ", " : "");
+    page_words(page, json_member_text(key, "key"));
+    any = true;
+  }
+  page_add(page, "%s", any ? "" : "group");
+}
+
 static void add_groups(Page *page, const View *view) {
   size_t g, r;
   json_t *group, *rate;
-  page_add(
-      page,
-      "<h2>All groups</h2>\n<div class=\"scroll\"><table><caption>%s: mean ± half of the 95 %% interval</caption>\n"
-      "<tr><th>group</th><th class=\"r\">seeds</th><th class=\"r\">nothing withheld</th><th class=\"r\">mean over "
-      "rates</th>",
-      view->score);
+  page_add(page,
+           "<h2>All groups</h2>\n<div class=\"scroll\"><table><caption>%s: mean ± half of the 95 %% "
+           "interval</caption>\n<tr><th>",
+           view->score);
+  add_names(page, view);
+  page_add(page, "</th><th class=\"r\">seeds</th><th class=\"r\">nothing withheld</th><th class=\"r\">mean over "
+                 "rates</th>");
   json_array_foreach(json_object_get(json_array_get(view->groups, 0), "rates"), r,
                      rate) if (!strcmp(json_member_text(rate, "modality"), "all"))
       page_add(page, "<th class=\"r\">rate %.4g</th>", json_member_number(rate, "rate"));
@@ -116,49 +130,69 @@ static void add_p(Page *page, double p) {
     page_add(page, "<td class=\"r\">–</td>");
 }
 
-static void add_tests(Page *page, const View *view) {
-  const json_t *tests = json_object_get(view->root, "tests");
+static bool together(const json_t *test) { return !strcmp(json_member_text(test, "where"), "all together"); }
+
+static void add_test(Page *page, const json_t *test) {
+  const json_t *difference = json_object_get(test, "difference");
+  page_add(page, "<tr><td>");
+  page_words(page, json_member_text(test, "a"));
+  page_add(page, " − ");
+  page_words(page, json_member_text(test, "b"));
+  page_add(page, "</td>");
+  cell(page, json_member_text(test, "where"));
+  cell(page, json_member_text(test, "of"));
+  page_add(page, "<td class=\"r\">%.0f</td><td class=\"r\">%+.4f</td>", json_member_number(difference, "n"),
+           json_member_number(difference, "mean"));
+  if (isfinite(json_member_number(difference, "low")))
+    page_add(page, "<td class=\"r\">[%+.4f, %+.4f]</td>", json_member_number(difference, "low"),
+             json_member_number(difference, "high"));
+  else
+    page_add(page, "<td class=\"r\">–</td>");
+  add_p(page, json_member_number(test, "p"));
+  add_p(page, json_member_number(test, "p_holm"));
+  page_add(page, "</tr>\n");
+}
+
+// The tests that take all conditions together, or those of one condition.
+static void add_test_table(Page *page, const json_t *tests, bool all) {
+  int shown = 0;
   size_t k;
   json_t *test;
-  if (!json_array_size(tests))
+  page_add(page, "<div class=\"scroll\"><table><tr><th>a − b</th><th>where</th><th>of</th><th class=\"r\">pairs</th>"
+                 "<th class=\"r\">mean difference</th><th class=\"r\">95 %% interval</th><th class=\"r\">p</th>"
+                 "<th class=\"r\">p (Holm)</th></tr>\n");
+  json_array_foreach(tests, k, test) if (together(test) == all && shown++ < TESTS_MOST) add_test(page, test);
+  page_add(page, "</table></div>\n");
+  if (shown > TESTS_MOST)
+    page_add(page, "<p>The first %d of %d tests; <a href=\"summary.json\">summary.json</a> has all.</p>\n", TESTS_MOST,
+             shown);
+}
+
+static void add_tests(Page *page, const View *view) {
+  const json_t *tests = json_object_get(view->root, "tests");
+  size_t k, all = 0, count = json_array_size(tests);
+  json_t *test;
+  if (!count)
     return;
+  json_array_foreach(tests, k, test) all += together(test);
   page_add(page, "<h2>Is the difference more than chance?</h2>\n<p>Values of ");
   code(page, view->compared);
   page_add(
       page,
       " in pairs of runs that agree in all else, seed by seed. p: Wilcoxon's signed-rank test, two-sided; p (Holm): "
-      "corrected for all %zu tests of this table; bold below 0.05. In the rows that take all conditions together pairs "
-      "of one "
-      "seed are not independent, so those p are too small rather than too large.</p>\n"
-      "<div class=\"scroll\"><table><tr><th>a − b</th><th>where</th><th>of</th><th class=\"r\">pairs</th>"
-      "<th class=\"r\">mean difference</th><th class=\"r\">95 %% interval</th><th class=\"r\">p</th>"
-      "<th class=\"r\">p (Holm)</th></tr>\n",
-      json_array_size(tests));
-  json_array_foreach(tests, k, test) {
-    const json_t *difference = json_object_get(test, "difference");
-    if (k == TESTS_MOST)
-      break;
-    page_add(page, "<tr><td>");
-    page_words(page, json_member_text(test, "a"));
-    page_add(page, " − ");
-    page_words(page, json_member_text(test, "b"));
-    page_add(page, "</td>");
-    cell(page, json_member_text(test, "where"));
-    cell(page, json_member_text(test, "of"));
-    page_add(page, "<td class=\"r\">%.0f</td><td class=\"r\">%+.4f</td>", json_member_number(difference, "n"),
-             json_member_number(difference, "mean"));
-    if (isfinite(json_member_number(difference, "low")))
-      page_add(page, "<td class=\"r\">[%+.4f, %+.4f]</td>", json_member_number(difference, "low"),
-               json_member_number(difference, "high"));
-    else
-      page_add(page, "<td class=\"r\">–</td>");
-    add_p(page, json_member_number(test, "p"));
-    add_p(page, json_member_number(test, "p_holm"));
-    page_add(page, "</tr>\n");
-  }
-  page_add(page, "</table></div>\n");
-  if (json_array_size(tests) > TESTS_MOST)
-    page_add(page, "<p>The first %d tests; <a href=\"summary.json\">summary.json</a> has all.</p>\n", TESTS_MOST);
+      "corrected for all %zu tests of this section; bold below 0.05.%s</p>\n",
+      count,
+      all < count ? " Where all conditions are taken together pairs of one seed are not independent, so those p are "
+                    "too small rather than too large."
+                  : "");
+  if (all)
+    add_test_table(page, tests, true);
+  if (all == count)
+    return;
+  if (all)
+    page_add(page, "<details><summary>%zu tests, each in one condition</summary>\n", count - all);
+  add_test_table(page, tests, false);
+  page_add(page, "%s", all ? "</details>\n" : "");
 }
 
 static void add_values(Page *page, const json_t *values) {
@@ -269,7 +303,7 @@ static void add_cost(Page *page, const View *view) {
                  "team of ranks.</p>\n");
 }
 
-Status summary_page(Page *page, const char *dir) {
+Status summary_page(Page *page, const char *dir, const char *runs) {
   char *path = text_format("%s/summary.json", dir);
   json_error_t error;
   View view;
@@ -283,6 +317,7 @@ Status summary_page(Page *page, const char *dir) {
   add_head(page, &view);
   summary_plots(page, &view);
   add_tests(page, &view);
+  page_add(page, "%s", runs ? runs : "");
   add_groups(page, &view);
   add_best(page, &view);
   add_failures(page, &view);

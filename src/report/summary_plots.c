@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "report/settings.h"
 #include "report/svg.h"
 
 #include <math.h>
@@ -11,6 +12,7 @@
 typedef struct Line {
   double *block; // x, y, low, high of `room` points each
   int points, room;
+  int least, most; // seeds that its means are over
 } Line;
 
 static Line line_open(int room) {
@@ -23,7 +25,9 @@ static void line_add(Line *line, double x, const json_t *summary) {
   bool known = isfinite(json_member_number(summary, "low"));
   if (!isfinite(x) || !isfinite(json_member_number(summary, "mean")) || line->points == line->room)
     return;
-  int at = line->points++;
+  int at = line->points++, n = (int)json_member_number(summary, "n");
+  line->least = line->most && line->least < n ? line->least : n;
+  line->most = line->most > n ? line->most : n;
   line->block[at] = x;
   line->block[line->room + at] = json_member_number(summary, "mean");
   line->block[2 * line->room + at] =
@@ -31,17 +35,23 @@ static void line_add(Line *line, double x, const json_t *summary) {
   line->block[3 * line->room + at] = known ? fmin(json_member_number(summary, "high"), 1) : NAN;
 }
 
-static void draw(Page *page, const Plot *plot, char *const *name, Line *line, int count) {
+static void draw(Page *page, Plot *plot, char *const *name, Line *line, int count) {
   Series series[LINES_MOST];
-  int kept = 0;
+  int points = 0, least = 0, most = 0;
   for (int k = 0; k < count; k++) {
     double *at = line[k].block;
-    if (line[k].points)
-      series[kept++] =
-          (Series){name[k], line[k].points, at, at + line[k].room, at + 2 * line[k].room, at + 3 * line[k].room};
+    series[k] = (Series){name[k], line[k].points, at, at + line[k].room, at + 2 * line[k].room, at + 3 * line[k].room};
+    if (!line[k].points)
+      continue;
+    points += line[k].points;
+    least = most && least < line[k].least ? least : line[k].least;
+    most = most > line[k].most ? most : line[k].most;
   }
-  if (kept)
-    plot_lines(page, plot, series, kept);
+  char *caption = caption_of_seeds(least, most, "shaded");
+  plot->caption = caption;
+  if (points)
+    plot_lines(page, plot, series, count);
+  free(caption);
   for (int k = 0; k < count; k++)
     free(line[k].block);
 }
@@ -63,7 +73,6 @@ static void plot_facet(Page *page, const View *view, int facet) {
     free(label);
   }
   Plot plot = {.title = *view->facet[facet] ? view->facet[facet] : "every modality withheld at a rate",
-               .caption = "",
                .x = {.label = "probability of being withheld in the test", .low = NAN, .high = NAN},
                .y = {.label = view->score, .low = NAN, .high = NAN},
                .rule = NAN};
@@ -101,28 +110,39 @@ static void plot_over(Page *page, const View *view, const char *key, const char 
     if (level >= 0 && text_to_double(view_value(group, key), &x))
       line_add(&line[level], x, json_object_get(group, of));
   }
+  char *axis = settings_axis(key);
   Plot plot = {.title = title,
-               .caption = "",
-               .x = {.label = key, .low = NAN, .high = NAN},
+               .x = {.label = axis, .low = NAN, .high = NAN},
                .y = {.label = view->score, .low = NAN, .high = NAN},
                .rule = NAN};
   draw(page, &plot, view->level, line, view->levels);
+  free(axis);
+}
+
+// Over a swept number two conditions say most: its first and its last value. The others wait behind a click.
+static void plot_facets(Page *page, const View *view, bool number) {
+  int middle = number && view->facets > 3 ? view->facets - 2 : 0;
+  for (int k = 0; k < view->facets; k++)
+    if (!middle || k == 0 || k == view->facets - 1)
+      plot_facet(page, view, k);
+  page_add(page, "</div>\n");
+  if (middle)
+    page_add(page, "<details><summary>%d conditions between these</summary><div class=\"plots\">\n", middle);
+  for (int k = 1; k <= middle; k++)
+    plot_facet(page, view, k);
+  page_add(page, "%s", middle ? "</div></details>\n" : "");
 }
 
 void summary_plots(Page *page, const View *view) {
   const char *number = swept_number(view);
-  page_add(
-      page,
-      "<h2>Missing modalities</h2>\n<p>Means over seeds; shaded: the 95 %% interval of the mean by Student's t. "
-      "What is withheld in the test is a function of seed and sample, its hash stands in every evaluation.json.</p>\n"
-      "<div class=\"plots\">\n");
+  page_add(page, "<h2>Missing modalities</h2>\n<p>What is withheld in the test is a function of seed and sample, its "
+                 "hash stands in every evaluation.json.</p>\n"
+                 "<div class=\"plots\">\n");
   if (number) {
     plot_over(page, view, number, "complete", "nothing withheld in the test");
     plot_over(page, view, number, "curve", "mean over the rates of the test");
   }
-  for (int k = 0; k < view->facets; k++)
-    plot_facet(page, view, k);
-  page_add(page, "</div>\n");
+  plot_facets(page, view, number != NULL);
   if (view->facets == FACETS_MOST || view->levels == LINES_MOST)
     page_add(page, "<p>Drawn are the first %d conditions and %d lines; the tables have all.</p>\n", FACETS_MOST,
              LINES_MOST);

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 440, HEIGHT = 230, LEFT = 62, RIGHT = 14, BOTTOM = 46, ROW = 20, LETTER = 7, TICKS = 12, STYLES = 7 };
+enum { WIDTH = 440, HEIGHT = 230, LEFT = 62, RIGHT = 14, BOTTOM = 46, ROW = 20, LETTER = 7, TICKS = 12, STYLES = 8 };
 
 static const char *const colours[STYLES] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                            "#222222", "#56b4e9", "#e69f00"};
-static const char *const dashes[STYLES] = {"none", "7 3", "2 3", "9 3 2 3", "none", "5 5", "1 4"};
+                                            "#222222", "#56b4e9", "#e69f00", "#7f7f2a"};
+static const char *const dashes[STYLES] = {"none", "7 3", "2 3", "9 3 2 3", "none", "5 5", "1 4", "9 2 2 2 2 2"};
 
 int axis_ticks(double tick[12], AxisScale scale, double low, double high) {
   int count = 0;
@@ -28,6 +28,15 @@ int axis_ticks(double tick[12], AxisScale scale, double low, double high) {
   for (double k = ceil(low / step - 1e-9); k * step <= high + 1e-9 * step && count < TICKS; k++)
     tick[count++] = k * step;
   return count;
+}
+
+// Of a count nothing stands between whole numbers.
+static int ticks_of(double tick[12], const Axis *axis) {
+  int count = 0;
+  if (axis->whole && axis->scale == AXIS_LINEAR && axis->high - axis->low < 6)
+    for (double k = ceil(axis->low - 1e-9); k <= axis->high + 1e-9; k++)
+      tick[count++] = k;
+  return count ? count : axis_ticks(tick, axis->scale, axis->low, axis->high);
 }
 
 // "5e-4": printf's exponents have two digits at least.
@@ -101,8 +110,10 @@ static Plot settled(const Plot *plot, const Series *series, int count) {
   Plot result = *plot;
   double x[2] = {INFINITY, -INFINITY}, y[2] = {INFINITY, -INFINITY};
   widen(&plot->y, plot->rule, &y[0], &y[1]);
+  result.x.whole = true;
   for (int s = 0; s < count; s++)
     for (int i = 0; i < series[s].points; i++) {
+      result.x.whole &= series[s].x[i] == floor(series[s].x[i]);
       if (!drawable(&plot->x, series[s].x[i]) || !drawable(&plot->y, series[s].y[i]))
         continue;
       widen(&plot->x, series[s].x[i], &x[0], &x[1]);
@@ -155,12 +166,17 @@ static void mark(Page *page, int style, double x, double y) {
 
 static bool marked(const Series *series) { return series->points <= 24; }
 
+// A line without points has its colour and no entry.
+static bool listed(const Series *series, int s, int count) { return s == count || series[s].points > 0; }
+
 // Places the legend's entries row by row; draws them unless page is NULL. Returns its height.
 static int legend(Page *page, const Plot *plot, const Series *series, int count) {
   int x = LEFT, y = 0, entries = count + !isnan(plot->rule);
   if (entries < 2)
     return 6;
   for (int s = 0; s < entries; s++) {
+    if (!listed(series, s, count))
+      continue;
     const char *name = s < count ? series[s].name : plot->rule_name;
     int width = 34 + width_of(name);
     if (x > LEFT && x + width > WIDTH - RIGHT) {
@@ -186,7 +202,7 @@ static int legend(Page *page, const Plot *plot, const Series *series, int count)
 static void axis_x(Page *page, const Axis *axis, double top, double bottom, double left, double right) {
   double tick[TICKS];
   char label[32];
-  int count = axis_ticks(tick, axis->scale, axis->low, axis->high);
+  int count = ticks_of(tick, axis);
   for (int i = 0; i < count; i++) {
     double x = place(axis, tick[i], left, right - left);
     tick_text(label, sizeof label, axis->scale, tick, count, i);
@@ -201,7 +217,7 @@ static void axis_x(Page *page, const Axis *axis, double top, double bottom, doub
 static void axis_y(Page *page, const Axis *axis, double top, double bottom) {
   double tick[TICKS];
   char label[32];
-  int count = axis_ticks(tick, axis->scale, axis->low, axis->high);
+  int count = ticks_of(tick, axis);
   for (int i = 0; i < count; i++) {
     double y = place(axis, tick[i], bottom, top - bottom);
     tick_text(label, sizeof label, axis->scale, tick, count, i);
@@ -224,7 +240,12 @@ static double frame_y(const Frame *frame, double y) {
 }
 
 static void band(Page *page, const Frame *frame, const Series *s, int style) {
-  if (!s->low || !s->high || s->points < 2)
+  if (!s->low || !s->high)
+    return;
+  if (s->points == 1 && isfinite(s->low[0]) && isfinite(s->high[0])) // nothing to shade
+    page_add(page, "<path class=\"l\" stroke=\"%s\" d=\"M%.1f %.1fV%.1f\"/>\n", colours[style % STYLES],
+             frame_x(frame, s->x[0]), frame_y(frame, s->low[0]), frame_y(frame, s->high[0]));
+  if (s->points < 2)
     return;
   page_add(page, "<path fill=\"%s\" fill-opacity=\"0.16\" d=\"", colours[style % STYLES]);
   int drawn = 0;
@@ -353,4 +374,95 @@ void plot_bars(Page *page, const Plot *plot, const Bar *bar, int count) {
     page_add(page, "<path class=\"a\" d=\"M%.1f %.1fV%.1f\"/>\n", bar_base(&axis, BAR_SIDE, WIDTH - RIGHT - BAR_SIDE),
              head, bottom);
   figure_end(page, plot);
+}
+
+enum { DOT_STEP = 10, DOT_HEAD = 26, DOT_LETTERS = 52 };
+
+static int dots_in(const Series *series, int count, int row) {
+  int dots = 0;
+  for (int s = 0; s < count; s++)
+    dots += isfinite(series[s].y[row]);
+  return dots;
+}
+
+static double dots_height(const Series *series, int count, int row) {
+  return DOT_HEAD + DOT_STEP * (double)dots_in(series, count, row);
+}
+
+// "0.747 · 0.808 · 0.911": shares with as many decimals each.
+static char *dots_means(const Series *series, int count, int row) {
+  char *means = text_format("%s", "");
+  for (int s = 0; s < count; s++) {
+    double value = series[s].y[row];
+    if (!isfinite(value))
+      continue;
+    char *one = fabs(value) < 10 ? text_format("%.3f", value) : text_format("%s", page_number(value, 3).text),
+         *longer = text_format("%s%s%s", means, *means ? " · " : "", one);
+    free(means);
+    free(one);
+    means = longer;
+  }
+  return means;
+}
+
+// Every mark of a row on a line of its own, so that intervals do not hide one another; the means at the end of the row's name.
+static void dot_row(Page *page, const Plot *plot, const Axis *axis, const char *name, int row, const Series *series,
+                    int count, double y) {
+  double left = BAR_SIDE, right = WIDTH - RIGHT, length = right - left, at = y + 6;
+  for (int s = 0; s < count; s++) {
+    if (!drawable(axis, series[s].y[row]))
+      continue;
+    if (isfinite(series[s].low[row]) && isfinite(series[s].high[row]))
+      page_add(page, "<path class=\"l\" stroke=\"%s\" d=\"M%.1f %.1fH%.1f\"/>", colours[s % STYLES],
+               place(axis, series[s].low[row], left, length), at, place(axis, series[s].high[row], left, length));
+    mark(page, s, place(axis, series[s].y[row], left, length), at);
+    at += DOT_STEP;
+  }
+  page_add(page, "<text x=\"%.1f\" y=\"%.1f\">", left, y - 4);
+  page_words(page, name);
+  page_add(page, "</text>");
+  char *means = dots_means(series, count, row);
+  if (width_of(name) + width_of(means) <= DOT_LETTERS * LETTER)
+    page_add(page, "<text class=\"e n\" x=\"%.1f\" y=\"%.1f\">%s</text>", right, y - 4, means);
+  free(means);
+  if (!isnan(plot->rule)) // beside the marks only, so that it crosses no name
+    page_add(page, "<path class=\"l\" stroke=\"#767676\" stroke-dasharray=\"3 3\" d=\"M%.1f %.1fV%.1f\"/>",
+             place(axis, plot->rule, left, length), y, at - 2);
+  page_add(page, "\n");
+}
+
+void plot_dots(Page *page, const Plot *plot, const char *const *row, int rows, const Series *series, int count) {
+  Axis axis = plot->x;
+  double low = INFINITY, high = -INFINITY;
+  widen(&axis, plot->rule, &low, &high);
+  for (int s = 0; s < count; s++)
+    for (int r = 0; r < rows; r++) {
+      widen(&axis, series[s].y[r], &low, &high);
+      widen(&axis, series[s].low[r], &low, &high);
+      widen(&axis, series[s].high[r], &low, &high);
+    }
+  settle(&axis, low, high, true);
+  Plot points = *plot;
+  points.scatter = true;
+  double head = legend(NULL, &points, series, count), bottom = head;
+  for (int r = 0; r < rows; r++)
+    bottom += dots_height(series, count, r);
+  figure_begin(page, plot, (int)bottom + BOTTOM);
+  legend(page, &points, series, count);
+  axis_x(page, &axis, head, bottom, BAR_SIDE, WIDTH - RIGHT);
+  for (int r = 0; r < rows; r++) {
+    dot_row(page, plot, &axis, row[r], r, series, count, head + 18);
+    head += dots_height(series, count, r);
+  }
+  page_add(page, "<path class=\"a\" d=\"M%d %.1fH%d\"/>\n", BAR_SIDE, bottom, WIDTH - RIGHT);
+  figure_end(page, plot);
+}
+
+char *caption_of_seeds(int least, int most, const char *drawn) {
+  if (most < 2)
+    return text_format("One seed: no interval.");
+  char *n = least < most ? text_format("%d to %d", least, most) : text_format("%d", most);
+  char *caption = text_format("Mean over n = %s seeds; %s: its 95 %% interval (Student's t).", n, drawn);
+  free(n);
+  return caption;
 }

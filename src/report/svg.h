@@ -13,9 +13,10 @@ typedef struct Axis {
   const char *label; // with the unit
   AxisScale scale;
   double low, high;
+  bool whole;        // ticks at whole numbers; lines find out for x by themselves
 } Axis;
 
-/// x[points], y[points]; y NaN is a gap; low[points], high[points] bound a band, or NULL. All borrowed.
+/// A series without points keeps its colour from the others and is not in the legend. x[points], y[points]; y NaN is a gap; low[points], high[points] bound a band, or NULL. All borrowed.
 typedef struct Series {
   const char *name;
   int points;
@@ -43,6 +44,13 @@ typedef struct Bar {
 
 /// plot->x is the axis of values; plot->y is not used.
 void plot_bars(Page *page, const Plot *plot, const Bar *bar, int count);
+
+/// Rows by name, and in each a mark with its interval for every series: y[rows], low[rows], high[rows], NaN where there is none; x is not
+/// used. plot->x is the axis of values, plot->rule a vertical line.
+void plot_dots(Page *page, const Plot *plot, const char *const *row, int rows, const Series *series, int count);
+
+/// "Mean over n = 10 seeds; shaded: its 95 % interval (Student's t)."; owned by the caller (free). drawn: what the interval looks like.
+char *caption_of_seeds(int least, int most, const char *drawn);
 
 /// Places of ticks: returns how many (<= 12) and writes them, all within [low, high]. Linear: multiples of 1, 2 or 5 times a power of ten.
 int axis_ticks(double tick[12], AxisScale scale, double low, double high);

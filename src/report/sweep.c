@@ -1,5 +1,6 @@
 #include "report/sweep.h"
 
+#include "base/json.h"
 #include "base/text.h"
 
 #include <dirent.h>
@@ -110,27 +111,58 @@ static void find_keys(Sweep *sweep) {
     }
 }
 
-// Numbers by size, words by letters.
-static int compare_values(const char *a, const char *b) {
+// The first group of the summary that has the value; more than there are if none has.
+static size_t place_of(const Sweep *sweep, const char *key, const char *value) {
+  const json_t *groups = json_object_get(sweep->summary, "groups");
+  size_t g;
+  json_t *group;
+  json_array_foreach(groups, g,
+                     group) if (!strcmp(json_member_text(json_object_get(group, "values"), key), value)) return g;
+  return json_array_size(groups);
+}
+
+// Numbers by size, words as the sweep has them: the colours of a page's lines follow this order everywhere on it.
+static int compare_values(const Sweep *sweep, const char *key, const char *a, const char *b) {
   double x, y;
   if (text_to_double(a, &x) && text_to_double(b, &y))
     return (x > y) - (x < y);
-  return strcmp(a, b);
+  if (!strcmp(a, b))
+    return 0;
+  size_t first = place_of(sweep, key, a), second = place_of(sweep, key, b);
+  return first != second ? (first > second) - (first < second) : strcmp(a, b);
 }
 
 static int compare_groups(const Sweep *sweep, const SweepGroup *a, const SweepGroup *b) {
   int order = 0;
   for (int k = 0; k < sweep->keys && !order; k++)
-    order = compare_values(a->value[k], b->value[k]);
+    order = compare_values(sweep, sweep->key[k], a->value[k], b->value[k]);
   return order;
 }
 
-static char *label_of(const Sweep *sweep, const SweepGroup *group) {
-  char *label = text_format("%s", sweep->keys ? group->value[0] : "all runs");
-  for (int k = 1; k < sweep->keys; k++) {
-    char *longer = text_format("%s, %s", label, group->value[k]);
+// "ebr", and of what is no word by itself the end of the key, too: "own.mor 2.0".
+static char *value_words(const char *key, const char *value) {
+  double number;
+  bool plain = !text_to_double(value, &number) && strcmp(value, "true") != 0 && strcmp(value, "false") != 0;
+  const char *last = strrchr(key, '.'), *from = last;
+  while (from && from > key && from[-1] != '.')
+    from--;
+  return plain ? text_format("%s", value) : text_format("%s %s", from ? from : key, value);
+}
+
+char *sweep_label_without(const Sweep *sweep, const SweepGroup *group, int key) {
+  char *label = text_format("%s", "");
+  for (int k = 0; k < sweep->keys; k++) {
+    if (k == key)
+      continue;
+    char *words = value_words(sweep->key[k], group->value[k]),
+         *longer = text_format("%s%s%s", label, *label ? ", " : "", words);
     free(label);
+    free(words);
     label = longer;
+  }
+  if (!*label) {
+    free(label);
+    label = text_format("all runs");
   }
   return label;
 }
@@ -161,7 +193,7 @@ static void find_groups(Sweep *sweep) {
       }
     }
   for (int g = 0; g < sweep->groups; g++)
-    sweep->group[g].label = label_of(sweep, &sweep->group[g]);
+    sweep->group[g].label = sweep_label_without(sweep, &sweep->group[g], -1);
 }
 
 static void find_patterns(Sweep *sweep) {
@@ -192,6 +224,9 @@ Status sweep_read(Sweep *sweep, const char *dir) {
     read_runs(sweep, runs);
   free(runs);
   TRY(status);
+  char *path = text_format("%s/summary.json", dir);
+  sweep->summary = json_load_file(path, 0, NULL); // not collected yet: by letters
+  free(path);
   find_keys(sweep);
   find_groups(sweep);
   find_patterns(sweep);
@@ -213,19 +248,27 @@ static double score_in(const RunRecord *record, const Wanted *wanted) {
   return NAN;
 }
 
-static Summary over_seeds(const Sweep *sweep, int group, const Wanted *wanted) {
+Summary sweep_over_seeds(const Sweep *sweep, int group, const double *of_run) {
   double *value = calloc((size_t)sweep->runs, sizeof *value);
-  REQUIRE(value, "out of memory for %d scores", sweep->runs);
+  REQUIRE(value, "out of memory for %d numbers", sweep->runs);
   int n = 0;
   for (int i = 0; i < sweep->runs; i++)
-    if (sweep->run[i].group == group) {
-      value[n] = score_in(&sweep->run[i].record, wanted);
-      n += !isnan(value[n]);
-    }
+    if (sweep->run[i].group == group && !isnan(of_run[i]))
+      value[n++] = of_run[i];
   Summary summary = summary_of(value, n, 0.95);
   if (n < 2)
     summary.interval = (Interval){NAN, NAN};
-  else if (wanted->score != SCORE_LOSS) // a share: what lies outside of [0, 1] is impossible
+  free(value);
+  return summary;
+}
+
+static Summary over_seeds(const Sweep *sweep, int group, const Wanted *wanted) {
+  double *value = calloc((size_t)sweep->runs, sizeof *value);
+  REQUIRE(value, "out of memory for %d scores", sweep->runs);
+  for (int i = 0; i < sweep->runs; i++)
+    value[i] = score_in(&sweep->run[i].record, wanted);
+  Summary summary = sweep_over_seeds(sweep, group, value);
+  if (summary.n > 1 && wanted->score != SCORE_LOSS) // a share: what lies outside of [0, 1] is impossible
     summary.interval = (Interval){fmax(summary.interval.low, 0), fmin(summary.interval.high, 1)};
   free(value);
   return summary;
@@ -253,6 +296,7 @@ void sweep_free(Sweep *sweep) {
     free(sweep->follower[f]);
   for (int p = 0; p < sweep->patterns; p++)
     free(sweep->pattern[p]);
+  json_decref(sweep->summary);
   free(sweep->run);
   free(sweep->group);
   free(sweep->pattern);

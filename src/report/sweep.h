@@ -7,6 +7,8 @@
 
 enum { SWEEP_KEYS = 8 };
 
+struct json_t;
+
 typedef struct SweepRun {
   char *id;          // owned: name of the directory in runs/
   Status status;     // why it could not be read
@@ -29,16 +31,23 @@ typedef struct Sweep {
   char *follower[SWEEP_KEYS]; // owned: keys that differ too, but are settled by those before them
   int followers;
   int keys_left_out;      // more keys differ than fit: groups tell them apart no longer
+  struct json_t *summary; // owned: DIR/summary.json of `rebasis sweep collect`, or NULL: its order of values is that of sweep.yaml
   char **pattern;         // owned: names of all patterns evaluated, most modalities first
 } Sweep;
 
-/// Reads DIR/runs/*. A run that cannot be read is listed with its reason and fails nothing. EXIT_NO_INPUT without a single run.
+/// Reads DIR/runs/*. Groups are ordered key by key: numbers by size, words as DIR/summary.json has them, or by letters. A run that cannot be read is listed with its reason and fails nothing. EXIT_NO_INPUT without a single run.
 Status sweep_read(Sweep *sweep, const char *dir);
 void sweep_free(Sweep *sweep);
+
+/// The values of a group's keys, joined, that of `key` left out (-1: none is); numbers with the end of their key. Owned by the caller (free).
+char *sweep_label_without(const Sweep *sweep, const SweepGroup *group, int key);
 
 /// Mean of a score over the seeds of a group, with the 95 % interval of the mean by Student's t, cut to [0, 1] where the score is a share;
 /// low and high are NaN below two seeds.
 Summary sweep_pattern(const Sweep *sweep, int group, const char *pattern, int score);
 Summary sweep_rate(const Sweep *sweep, int group, const char *withheld, double rate, int score);
+
+/// The same of one number of every run, of_run[runs], NaN where a run has none.
+Summary sweep_over_seeds(const Sweep *sweep, int group, const double *of_run);
 
 #endif

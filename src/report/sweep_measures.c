@@ -1,5 +1,5 @@
 // Every bar of every figure of a measurement is a number of a run; over the seeds of a group it has a mean and an interval, and over the groups
-// it is a line against the key that was swept, or bars.
+// it is a line against the key that was swept, or a mark among those of the other groups.
 #include "report/sweep_measures.h"
 
 #include "base/text.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINES_MOST = 8, ITEMS_MOST = 512, PLOTS_A_FIGURE = 9 };
+enum { LINES_MOST = 8, ITEMS_MOST = 512, PLOTS_A_FIGURE = 9, ROWS_MOST = 16 };
 
 // One number that runs have: matrix of rank.json, or bar of a figure.
 typedef struct Item {
@@ -92,87 +92,240 @@ static void items_free(Items *items) {
   free(items->item);
 }
 
-static Summary over_seeds(const Sweep *sweep, int group, const double *of_run) {
-  double *value = malloc((size_t)sweep->runs * sizeof *value);
-  int n = 0;
-  REQUIRE(value, "out of memory for %d runs", sweep->runs);
-  for (int i = 0; i < sweep->runs; i++)
-    if (sweep->run[i].group == group && !isnan(of_run[i]))
-      value[n++] = of_run[i];
-  Summary summary = summary_of(value, n, 0.95);
-  free(value);
-  return summary;
-}
-
 // --- final values -----------------------------------------------------------------------------------------------------------
 
-static void draw_over_groups(Page *page, const Sweep *sweep, const Item *item, const Plot *plot) {
+// Values of one line, of one row a point: x, mean, low, high, cut from one block.
+static Series series_open(const char *name, int room) {
+  double *at = calloc(4 * (size_t)room + 1, sizeof *at);
+  REQUIRE(at, "out of memory for %d points", room);
+  return (Series){.name = name, .x = at, .y = at + room, .low = at + 2 * room, .high = at + 3 * room};
+}
+
+static void series_set(Series *series, int room, int k, double x, const Summary *summary) {
+  double *at = (double *)series->x;
+  at[k] = x;
+  at[room + k] = summary->n ? summary->mean : NAN;
+  at[2 * room + k] = summary->interval.low;
+  at[3 * room + k] = summary->interval.high;
+}
+
+typedef struct Seeds {
+  int least, most; // that some mean is over
+} Seeds;
+
+static void count_seeds(Seeds *seeds, const Summary *summary) {
+  if (!summary->n)
+    return;
+  seeds->least = seeds->most ? (int)fmin(seeds->least, summary->n) : summary->n;
+  seeds->most = (int)fmax(seeds->most, summary->n);
+}
+
+// Shares read on a linear axis; of numbers without an upper end those that a linear axis would press to its floor do not.
+static AxisScale scale_of(const Series *series, int count) {
+  double low = INFINITY, high = 0;
+  for (int s = 0; s < count; s++)
+    for (int i = 0; i < series[s].points; i++)
+      if (isfinite(series[s].y[i])) {
+        low = fmin(low, series[s].y[i]);
+        high = fmax(high, series[s].y[i]);
+      }
+  return low > 0 && high > 20 * low && high > 10 ? AXIS_LOG : AXIS_LINEAR;
+}
+
+// More groups than there are colours: a bar each.
+static void draw_over_groups(Page *page, const Sweep *sweep, const Item *item) {
   Bar *bar = calloc((size_t)sweep->groups, sizeof *bar);
   char(*note)[48] = calloc((size_t)sweep->groups, sizeof *note);
+  Seeds seeds = {0};
   int count = 0;
   REQUIRE(bar && note, "out of memory for %d groups", sweep->groups);
   for (int g = 0; g < sweep->groups; g++) {
-    Summary summary = over_seeds(sweep, g, item->value);
+    Summary summary = sweep_over_seeds(sweep, g, item->value);
     if (!summary.n)
       continue;
+    count_seeds(&seeds, &summary);
     text_print(note[count], sizeof *note, "%s (n = %d)", page_number(summary.mean, 3).text, summary.n);
     bar[count] = (Bar){sweep->group[g].label, note[count], summary.mean, summary.interval.low, summary.interval.high};
     count++;
   }
-  plot_bars(page, plot, bar, count);
+  char *title = text_format("%s: %s", item->figure, item->name),
+       *caption = caption_of_seeds(seeds.least, seeds.most, "whiskers");
+  Plot plot = {.title = title, .caption = caption, .x = {.label = item->axis, .low = NAN, .high = NAN}, .rule = NAN};
+  plot_bars(page, &plot, bar, count);
+  free(title);
+  free(caption);
   free(bar);
   free(note);
 }
 
-static void draw_over_key(Page *page, const Sweep *sweep, int key, const Item *item, const Plot *plot) {
-  Series series[LINES_MOST];
-  double *block[LINES_MOST];
-  char *label[LINES_MOST];
-  int count = 0, room = sweep->groups;
+// One line for every combination of the other keys, in the same order, hence colour, in every plot.
+static int lines_of(const Sweep *sweep, int key, char *label[LINES_MOST]) {
+  int count = 0;
   for (int g = 0; g < sweep->groups; g++) {
-    Summary summary = over_seeds(sweep, g, item->value);
     char *name = sweep_label_without(sweep, &sweep->group[g], key);
-    double x;
     int l = 0;
     while (l < count && strcmp(label[l], name) != 0)
       l++;
-    if (!summary.n || l == LINES_MOST || !text_to_double(sweep->group[g].value[key], &x)) {
-      free(name);
-      continue;
-    }
-    if (l == count) {
-      double *at = block[l] = calloc(4 * (size_t)room, sizeof *at);
-      REQUIRE(at, "out of memory for %d groups", room);
+    if (l == count && count < LINES_MOST)
       label[count++] = name;
-      series[l] = (Series){.name = name, .x = at, .y = at + room, .low = at + 2 * room, .high = at + 3 * room};
-    } else
+    else
       free(name);
-    int k = series[l].points++;
-    block[l][k] = x;
-    block[l][room + k] = summary.mean;
-    block[l][2 * room + k] = summary.interval.low;
-    block[l][3 * room + k] = summary.interval.high;
   }
-  plot_lines(page, plot, series, count);
-  for (int l = 0; l < count; l++) {
-    free(block[l]);
-    free(label[l]);
-  }
+  return count;
 }
 
-static void draw_item(Page *page, const Sweep *sweep, int key, const Item *item) {
-  char *title = text_format("%s: %s", item->figure, item->name);
-  Plot plot = {.title = title, .caption = "", .rule = NAN};
-  Axis values = {.label = item->axis, .low = NAN, .high = NAN};
-  if (key < 0) {
-    plot.x = values;
-    draw_over_groups(page, sweep, item, &plot);
-  } else {
-    plot.x = (Axis){.label = sweep->key[key], .low = NAN, .high = NAN};
-    plot.y = values;
-    draw_over_key(page, sweep, key, item, &plot);
+static void draw_over_key(Page *page, const Sweep *sweep, int key, const Item *item) {
+  Series series[LINES_MOST];
+  char *label[LINES_MOST];
+  Seeds seeds = {0};
+  int count = lines_of(sweep, key, label), room = sweep->groups;
+  for (int l = 0; l < count; l++) {
+    series[l] = series_open(label[l], room);
+    for (int g = 0; g < sweep->groups; g++) {
+      Summary summary = sweep_over_seeds(sweep, g, item->value);
+      char *name = sweep_label_without(sweep, &sweep->group[g], key);
+      double x;
+      if (summary.n && !strcmp(name, label[l]) && text_to_double(sweep->group[g].value[key], &x)) {
+        series_set(&series[l], room, series[l].points++, x, &summary);
+        count_seeds(&seeds, &summary);
+      }
+      free(name);
+    }
+  }
+  char *title = text_format("%s: %s", item->figure, item->name),
+       *caption = caption_of_seeds(seeds.least, seeds.most, "shaded"), *axis = settings_axis(sweep->key[key]);
+  Plot plot = {.title = title,
+               .caption = caption,
+               .x = {.label = axis, .low = NAN, .high = NAN},
+               .y = {.label = item->axis, .scale = scale_of(series, count), .low = NAN, .high = NAN},
+               .rule = NAN};
+  plot_lines(page, &plot, series, count);
+  for (int l = 0; l < count; l++) {
+    free((double *)series[l].x);
+    free(label[l]);
   }
   free(title);
+  free(caption);
+  free(axis);
+}
+
+static double best_of(const Sweep *sweep, const Item *item) {
+  double best = -INFINITY;
+  for (int g = 0; g < sweep->groups; g++) {
+    Summary summary = sweep_over_seeds(sweep, g, item->value);
+    best = summary.n ? fmax(best, summary.mean) : best;
+  }
+  return best;
+}
+
+static int groups_with(const Sweep *sweep, const Item *item) {
+  int groups = 0;
+  for (int g = 0; g < sweep->groups; g++)
+    groups += sweep_over_seeds(sweep, g, item->value).n > 0;
+  return groups;
+}
+
+// What all groups have comes before what some lack. Ways of standing in for a modality are compared with one another: best first. `target` is
+// not a way but what they are measured by, and the same for all groups.
+static int rows_of(const Sweep *sweep, const Items *items, int first, const Item *row[ITEMS_MOST],
+                   const Item **reference) {
+  int rows = 0;
+  bool ranked = !strcmp(items->item[first].measure, "substitutability");
+  for (int k = first; k < items->count; k++) {
+    const Item *item = &items->item[k];
+    if (strcmp(item->figure, items->item[first].figure) != 0)
+      continue;
+    if (ranked && !strcmp(item->name, "target")) {
+      *reference = item;
+      continue;
+    }
+    int at = rows++;
+    double weight = ranked ? best_of(sweep, item) : groups_with(sweep, item);
+    for (; at > 0 && (ranked ? best_of(sweep, row[at - 1]) : groups_with(sweep, row[at - 1])) < weight; at--)
+      row[at] = row[at - 1];
+    row[at] = item;
+  }
+  return rows < ROWS_MOST ? rows : ROWS_MOST;
+}
+
+// All items of a figure in one picture: groups by colour.
+static void draw_rows(Page *page, const Sweep *sweep, const Items *items, int first) {
+  const Item *row[ITEMS_MOST], *reference = NULL;
+  const char *name[ROWS_MOST];
+  Series series[LINES_MOST];
+  Seeds seeds = {0};
+  char rule[96] = "";
+  int rows = rows_of(sweep, items, first, row, &reference);
+  for (int g = 0; g < sweep->groups; g++) {
+    series[g] = series_open(sweep->group[g].label, rows);
+    series[g].points = rows;
+    for (int r = 0; r < rows; r++) {
+      Summary summary = sweep_over_seeds(sweep, g, row[r]->value);
+      series_set(&series[g], rows, r, 0, &summary);
+      count_seeds(&seeds, &summary);
+      name[r] = row[r]->name;
+    }
+  }
+  Summary target = {0};
+  for (int g = 0; g < sweep->groups && reference && !target.n; g++)
+    target = sweep_over_seeds(sweep, g, reference->value);
+  if (target.n)
+    text_print(rule, sizeof rule, "target: %.3f ± %.3f", target.mean, target.mean - target.interval.low);
+  char *of = caption_of_seeds(seeds.least, seeds.most, "the line through a mark"),
+       *caption = text_format(
+           "%s Numbers: the means, in the legend's order.%s", of,
+           target.n ? " Target: models trained for each set of modalities; no test can have the class oracle." : "");
+  Plot plot = {
+      .title = items->item[first].figure,
+      .caption = caption,
+      .x = {.label = items->item[first].axis, .scale = scale_of(series, sweep->groups), .low = NAN, .high = NAN},
+      .rule = target.n ? target.mean : NAN,
+      .rule_name = rule};
+  plot_dots(page, &plot, name, rows, series, sweep->groups);
+  free(of);
+  free(caption);
+  for (int g = 0; g < sweep->groups; g++)
+    free((double *)series[g].x);
+}
+
+// The same number in every run that has it: NaN if it is not.
+static double constant(const Item *item, int runs) {
+  double value = NAN;
+  for (int i = 0; i < runs; i++) {
+    if (!isnan(item->value[i]) && !isnan(value) && item->value[i] != value)
+      return NAN;
+    value = isnan(item->value[i]) ? value : item->value[i];
+  }
+  return value;
+}
+
+static bool of_the_whole(const Item *item) { return strstr(item->name, "fus") || strstr(item->name, "head"); }
+
+// A plot for every item of the figure over the swept number, the multimodal representation first; what never changes is only said.
+static void draw_plots(Page *page, const Sweep *sweep, int key, const Items *items, int first) {
+  int drawn = 0, still = 0;
+  for (int turn = 0; turn < 2; turn++)
+    for (int k = first; k < items->count; k++) {
+      const Item *item = &items->item[k];
+      bool wanted = !strcmp(item->figure, items->item[first].figure) && of_the_whole(item) == (turn == 0) &&
+                    isnan(constant(item, items->runs));
+      if (wanted && drawn++ < PLOTS_A_FIGURE)
+        (key < 0 ? draw_over_groups(page, sweep, item) : draw_over_key(page, sweep, key, item));
+    }
+  for (int k = first; k < items->count; k++) {
+    const Item *item = &items->item[k];
+    double value = constant(item, items->runs);
+    if (strcmp(item->figure, items->item[first].figure) != 0 || isnan(value))
+      continue;
+    page_add(page, "%s", still++ ? "; " : "<p class=\"still\"><b>");
+    if (still == 1) {
+      page_words(page, item->figure);
+      page_add(page, "</b>, the same in every run: ");
+    }
+    page_words(page, item->name);
+    page_add(page, " %s", page_number(value, 3).text);
+  }
+  page_add(page, "%s", still ? "</p>\n" : "");
 }
 
 static void add_csv(Page *csv, const Sweep *sweep, const Item *item) {
@@ -194,120 +347,37 @@ static void add_csv(Page *csv, const Sweep *sweep, const Item *item) {
   }
 }
 
+static bool first_of_figure(const Items *items, int k) {
+  for (int j = 0; j < k; j++)
+    if (!strcmp(items->item[j].figure, items->item[k].figure))
+      return false;
+  return true;
+}
+
+static void csv_head(Page *csv, const Sweep *sweep) {
+  page_add(csv, "id");
+  for (int k = 0; k < sweep->keys; k++)
+    page_add(csv, ",%s", sweep->key[k]);
+  page_add(csv, ",run.seed,measure,figure,name,value\n");
+}
+
 void sweep_measures(Page *page, Page *csv, const Sweep *sweep, const char *dir) {
   Items items = items_of(sweep, dir);
   int key = sweep_number_key(sweep);
+  bool together = key < 0 && sweep->groups <= LINES_MOST;
   if (items.count) {
-    page_add(
-        page,
-        "<h2>Measurements</h2>\n<p>Of <code>rebasis analyze</code>, mean over seeds with its 95 %% interval. All "
-        "numbers: <a "
-        "href=\"report-measures.csv\">report-measures.csv</a>; figures with more than %d items show the first.</p>\n"
-        "<div class=\"plots\">\n",
-        PLOTS_A_FIGURE);
-    page_add(csv, "id");
-    for (int k = 0; k < sweep->keys; k++)
-      page_add(csv, ",%s", sweep->key[k]);
-    page_add(csv, ",run.seed,measure,figure,name,value\n");
+    page_add(page,
+             "<h2>Measurements</h2>\n<p>Of <code>rebasis analyze</code>; intervals are of the mean over seeds. All "
+             "numbers: <a href=\"report-measures.csv\">report-measures.csv</a>; of figures with more than %d items the "
+             "first are drawn.</p>\n<div class=\"plots\">\n",
+             together ? ROWS_MOST : PLOTS_A_FIGURE);
+    csv_head(csv, sweep);
   }
   for (int k = 0; k < items.count; k++) {
-    int before = 0;
-    for (int j = 0; j < k; j++)
-      before += !strcmp(items.item[j].figure, items.item[k].figure);
-    if (before < PLOTS_A_FIGURE)
-      draw_item(page, sweep, key, &items.item[k]);
+    if (first_of_figure(&items, k))
+      (together ? draw_rows(page, sweep, &items, k) : draw_plots(page, sweep, key, &items, k));
     add_csv(csv, sweep, &items.item[k]);
   }
   page_add(page, "%s", items.count ? "</div>\n" : "");
   items_free(&items);
-}
-
-// --- courses ----------------------------------------------------------------------------------------------------------------
-
-// Point k of every run's track, over the seeds of a group: as long as at least half of the group's runs have one.
-static Series course_of(double **block, const Sweep *sweep, int group, const char *split, const char *key) {
-  int longest = 0, runs = 0;
-  for (int i = 0; i < sweep->runs; i++) {
-    const Track *track = sweep->run[i].group == group ? run_track(&sweep->run[i].record, split, key) : NULL;
-    longest = track && track->count > longest ? track->count : longest;
-    runs += track != NULL;
-  }
-  double *at = *block = calloc(4 * (size_t)longest + (size_t)sweep->runs + 1, sizeof *at), *of_run = at + 4 * longest;
-  REQUIRE(at, "out of memory for a course of %d points", longest);
-  Series series = {
-      .name = sweep->group[group].label, .x = at, .y = at + longest, .low = at + 2 * longest, .high = at + 3 * longest};
-  for (int k = 0; k < longest; k++) {
-    for (int i = 0; i < sweep->runs; i++) {
-      const Track *track = sweep->run[i].group == group ? run_track(&sweep->run[i].record, split, key) : NULL;
-      of_run[i] = track && k < track->count ? track->value[k] : NAN;
-      if (track && k < track->count)
-        at[k] = isnan(track->done[k]) ? track->step[k] : track->done[k];
-    }
-    Summary summary = over_seeds(sweep, group, of_run);
-    if (2 * summary.n < runs || !summary.n)
-      break;
-    at[longest + k] = summary.mean;
-    at[2 * longest + k] = summary.interval.low;
-    at[3 * longest + k] = summary.interval.high;
-    series.points++;
-  }
-  return series;
-}
-
-static void draw_course(Page *page, const Sweep *sweep, const char *split, const char *key, const char *title,
-                        const char *unit) {
-  Series series[LINES_MOST];
-  double *block[LINES_MOST];
-  int count = 0, left_out = 0;
-  for (int g = 0; g < sweep->groups; g++) {
-    if (count == LINES_MOST) {
-      left_out++;
-      continue;
-    }
-    series[count] = course_of(&block[count], sweep, g, split, key);
-    if (series[count].points)
-      count++;
-    else
-      free(block[count]);
-  }
-  char *caption = text_format("On the %s split; as long as half of the seeds still train.%s", split,
-                              left_out ? " The first eight groups." : "");
-  Plot plot = {.title = title,
-               .caption = caption,
-               .x = {.label = "epochs done", .low = NAN, .high = NAN},
-               .y = {.label = unit, .low = NAN, .high = NAN},
-               .rule = NAN};
-  if (count)
-    plot_lines(page, &plot, series, count);
-  for (int l = 0; l < count; l++)
-    free(block[l]);
-  free(caption);
-}
-
-static bool any_track(const Sweep *sweep, const char *split, const char *key) {
-  for (int i = 0; i < sweep->runs; i++)
-    if (sweep->run[i].group >= 0 && run_track(&sweep->run[i].record, split, key))
-      return true;
-  return false;
-}
-
-void sweep_courses(Page *page, const Sweep *sweep) {
-  const Config *config = NULL;
-  for (int i = 0; i < sweep->runs && !config; i++)
-    config = sweep->run[i].group >= 0 ? sweep->run[i].record.config : NULL;
-  if (!config || !any_track(sweep, "train", "loss.semantic"))
-    return;
-  page_add(page, "<h2>Training</h2>\n<div class=\"plots\">\n");
-  draw_course(page, sweep, "train", "loss.semantic", "Loss of the task", "loss (nats)");
-  if (any_track(sweep, "validation", "accuracy"))
-    draw_course(page, sweep, "validation", "accuracy", "Accuracy", "share of samples");
-  for (int m = 0; m < config->modalities; m++) {
-    char *key = text_format("probe.%s", config->modality[m].name),
-         *title = text_format("Linear probe of %s", config->modality[m].name);
-    if (any_track(sweep, "validation", key))
-      draw_course(page, sweep, "validation", key, title, "accuracy");
-    free(key);
-    free(title);
-  }
-  page_add(page, "</div>\n");
 }

@@ -110,18 +110,6 @@ static const RunRecord *most_rates(const Sweep *sweep) {
   return most;
 }
 
-char *sweep_label_without(const Sweep *sweep, const SweepGroup *group, int key) {
-  char *label = text_format("%s", "");
-  for (int k = 0; k < sweep->keys; k++) {
-    if (k == key)
-      continue;
-    char *longer = text_format("%s%s%s", label, *label ? ", " : "", group->value[k]);
-    free(label);
-    label = longer;
-  }
-  return label;
-}
-
 // `key` with its `value`: only the groups that have it, told apart by the other keys; key -1: all groups.
 static void plot_rates(Page *page, const Sweep *sweep, const char *withheld, int key, const char *value) {
   const RunRecord *pattern = most_rates(sweep);

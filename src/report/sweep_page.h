@@ -9,8 +9,6 @@ void sweep_plots(Page *page, const Sweep *sweep);                     // scores 
 void sweep_table(Page *page, const Sweep *sweep);                     // one row a group
 void sweep_runs(Page *page, const Sweep *sweep);                      // one row a run
 
-/// The values of a group's keys, joined, that of `key` left out (-1: none is); owned by the caller (free).
-char *sweep_label_without(const Sweep *sweep, const SweepGroup *group, int key);
 /// The first key whose values are numbers, at least three different ones: an axis. -1 if there is none.
 int sweep_number_key(const Sweep *sweep);
 

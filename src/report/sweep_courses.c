@@ -1,0 +1,157 @@
+// A track of every run is, over the seeds of a group, a line with its interval over epochs.
+#include "report/sweep_measures.h"
+
+#include "base/text.h"
+#include "report/svg.h"
+#include "report/sweep_page.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINES_MOST = 8 };
+
+// Point k of every run's track, over the seeds of a group: as long as at least half of the group's runs have one.
+static Series course_of(double **block, const Sweep *sweep, int group, const char *split, const char *key, int *least,
+                        int *most) {
+  int longest = 0, runs = 0;
+  for (int i = 0; i < sweep->runs; i++) {
+    const Track *track = sweep->run[i].group == group ? run_track(&sweep->run[i].record, split, key) : NULL;
+    longest = track && track->count > longest ? track->count : longest;
+    runs += track != NULL;
+  }
+  double *at = *block = calloc(4 * (size_t)longest + (size_t)sweep->runs + 1, sizeof *at), *of_run = at + 4 * longest;
+  REQUIRE(at, "out of memory for a course of %d points", longest);
+  Series series = {
+      .name = sweep->group[group].label, .x = at, .y = at + longest, .low = at + 2 * longest, .high = at + 3 * longest};
+  for (int k = 0; k < longest; k++) {
+    for (int i = 0; i < sweep->runs; i++) {
+      const Track *track = sweep->run[i].group == group ? run_track(&sweep->run[i].record, split, key) : NULL;
+      of_run[i] = track && k < track->count ? track->value[k] : NAN;
+      if (track && k < track->count)
+        at[k] = isnan(track->done[k]) ? track->step[k] : track->done[k];
+    }
+    Summary summary = sweep_over_seeds(sweep, group, of_run);
+    if (2 * summary.n < runs || !summary.n)
+      break;
+    *least = summary.n < *least ? summary.n : *least;
+    *most = summary.n > *most ? summary.n : *most;
+    at[longest + k] = summary.mean;
+    at[2 * longest + k] = summary.interval.low;
+    at[3 * longest + k] = summary.interval.high;
+    series.points++;
+  }
+  return series;
+}
+
+// A loss that falls by more than a factor of ten shows what differs on a log axis alone.
+static AxisScale scale_of(const char *key, const Series *series, int count) {
+  double low = INFINITY, high = 0;
+  for (int s = 0; s < count; s++)
+    for (int i = 0; i < series[s].points; i++)
+      if (isfinite(series[s].y[i])) {
+        low = fmin(low, series[s].y[i]);
+        high = fmax(high, series[s].y[i]);
+      }
+  return !strncmp(key, "loss.", 5) && low > 0 && high > 10 * low ? AXIS_LOG : AXIS_LINEAR;
+}
+
+typedef struct Course {
+  const char *split, *key, *title, *unit;
+  int facet; // -1, or the key of which only one value is drawn
+  const char *value;
+} Course;
+
+static void draw_course(Page *page, const Sweep *sweep, const Course *course) {
+  Series series[LINES_MOST];
+  double *block[LINES_MOST];
+  char *label[LINES_MOST];
+  int count = 0, left_out = 0, points = 0, least = sweep->runs, most = 0;
+  for (int g = 0; g < sweep->groups; g++) {
+    if (course->facet >= 0 && strcmp(sweep->group[g].value[course->facet], course->value) != 0)
+      continue;
+    if (count == LINES_MOST) {
+      left_out++;
+      continue;
+    }
+    series[count] = course_of(&block[count], sweep, g, course->split, course->key, &least, &most);
+    series[count].name = label[count] = sweep_label_without(sweep, &sweep->group[g], course->facet);
+    points += series[count++].points;
+  }
+  bool part = course->facet >= 0;
+  char *title = text_format("%s%s%s%s%s", course->title, part ? ", " : "", part ? sweep->key[course->facet] : "",
+                            part ? ": " : "", part ? course->value : ""),
+       *seeds = caption_of_seeds(least, most, "shaded"),
+       *caption = text_format("%s split. %s%s", !strcmp(course->split, "train") ? "Training" : "Validation", seeds,
+                              left_out ? " The first eight groups." : "");
+  Plot plot = {.title = title,
+               .caption = caption,
+               .x = {.label = "epochs done", .low = NAN, .high = NAN},
+               .y = {.label = course->unit, .scale = scale_of(course->key, series, count), .low = NAN, .high = NAN},
+               .rule = NAN};
+  if (points)
+    plot_lines(page, &plot, series, count);
+  for (int l = 0; l < count; l++) {
+    free(block[l]);
+    free(label[l]);
+  }
+  free(title);
+  free(seeds);
+  free(caption);
+}
+
+// Groups over a swept number: its lowest and its highest value, one plot each, when all would be too many lines for one.
+static void draw_courses(Page *page, const Sweep *sweep, Course course) {
+  int key = sweep_number_key(sweep), lines = 0;
+  course.facet = -1;
+  const char *ends[2] = {NULL, NULL};
+  for (int g = 0; g < sweep->groups && key >= 0; g++) {
+    const char *value = sweep->group[g].value[key];
+    double x, low, high;
+    if (!text_to_double(value, &x))
+      continue;
+    ends[0] = !ends[0] || (text_to_double(ends[0], &low) && x < low) ? value : ends[0];
+    ends[1] = !ends[1] || (text_to_double(ends[1], &high) && x > high) ? value : ends[1];
+  }
+  for (int g = 0; g < sweep->groups && ends[0]; g++)
+    lines += !strcmp(sweep->group[g].value[key], ends[0]);
+  if (sweep->groups <= 4 || lines < 2) {
+    draw_course(page, sweep, &course);
+    return;
+  }
+  for (int end = 0; end < 2; end++) {
+    course.facet = key;
+    course.value = ends[end];
+    draw_course(page, sweep, &course);
+  }
+}
+
+static bool any_track(const Sweep *sweep, const char *split, const char *key) {
+  for (int i = 0; i < sweep->runs; i++)
+    if (sweep->run[i].group >= 0 && run_track(&sweep->run[i].record, split, key))
+      return true;
+  return false;
+}
+
+void sweep_courses(Page *page, const Sweep *sweep) {
+  const Config *config = NULL;
+  for (int i = 0; i < sweep->runs && !config; i++)
+    config = sweep->run[i].group >= 0 ? sweep->run[i].record.config : NULL;
+  if (!config || !any_track(sweep, "train", "loss.semantic"))
+    return;
+  page_add(
+      page,
+      "<h2>Training</h2>\n<p>Lines end where less than half of the seeds still train.</p>\n<div class=\"plots\">\n");
+  draw_courses(page, sweep, (Course){"train", "loss.semantic", "Loss of the task", "cross-entropy (nats)", -1, NULL});
+  if (any_track(sweep, "validation", "accuracy"))
+    draw_courses(page, sweep, (Course){"validation", "accuracy", "Accuracy", "share of samples", -1, NULL});
+  for (int m = 0; m < config->modalities; m++) {
+    char *key = text_format("probe.%s", config->modality[m].name),
+         *title = text_format("Linear probe of %s", config->modality[m].name);
+    if (any_track(sweep, "validation", key))
+      draw_courses(page, sweep, (Course){"validation", key, title, "accuracy", -1, NULL});
+    free(key);
+    free(title);
+  }
+  page_add(page, "</div>\n");
+}
