@@ -21,7 +21,7 @@ void norm_squares(double *sum, const float *x, const float *mean, int channels, 
 /// y = h = (x - mean) factor + b, or max(h, 0) with relu. x and y hold channels [channel, channel + channels).
 void norm_forward(float *y, const float *x, const Norm *norm, int channel, int channels);
 
-/// sum[c] += sum of g, product[c] += sum of g (x - mean), where g = dy, with relu: 0 where h <= 0. All four hold channels
+/// sum[c] += sum of g, product[c] += sum of g (x - mean), where g = dy, with relu: 0 unless h > 0. All four hold channels
 /// [channel, channel + channels).
 void norm_moments(double *sum, double *product, const float *dy, const float *x, const Norm *norm, int channel,
                   int channels);

@@ -11,7 +11,7 @@ typedef struct Field {
   int images, pitch;
   ptrdiff_t line, phase, channel; // distances in floats
   size_t size;                    // in floats, with what a tile may read behind the last plane
-  bool in_place;
+  bool in_place;                  // x itself, as field_in_place says
 } Field;
 
 /// Zeros needed around an image, and the most output columns that will be counted in a row of it.
