@@ -176,7 +176,7 @@ static size_t widest_view(const Extent *extent) {
 
 static size_t probe_bytes(const Extent *extent) {
   int room, slices;
-  size_t n = samples_of(extent->session, SPLIT_TRAIN);
+  size_t n = smaller(samples_of(extent->session, SPLIT_TRAIN), PROBE_TRAINING_SAMPLES);
   size_t rows = rows_of(extent->session, extent->rank, n, &room, &slices);
   size_t classes = extent->outputs == 1 ? 2 : (size_t)extent->outputs, weights = classes * (widest_view(extent) + 1);
   return context_bytes(extent, rows) + ((size_t)slices + 1 + LBFGS_VECTORS) * weights * sizeof(double);

@@ -95,7 +95,7 @@ Status probe_score(LogisticScore *score, const Probe *probe, const AnalyzeContex
 Status probe_train_context(AnalyzeContext *train, const AnalyzeContext *context, int64_t samples) {
   *train = (AnalyzeContext){
       .run = context->run, .step = context->step, .epoch = context->epoch, .training = context->training};
-  int64_t most = context->training && samples > ANALYZE_TRAINING_SAMPLES ? ANALYZE_TRAINING_SAMPLES : samples;
+  int64_t most = context->training && samples > PROBE_TRAINING_SAMPLES ? PROBE_TRAINING_SAMPLES : samples;
   return context_open(train, context->session, SPLIT_TRAIN, most);
 }
 

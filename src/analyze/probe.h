@@ -4,7 +4,7 @@
 #include "analyze/context.h"
 #include "metrics/logistic.h"
 
-enum { PROBE_SAMPLES = 8192, PROBE_ROUNDS = 200 };
+enum { PROBE_SAMPLES = 8192, PROBE_TRAINING_SAMPLES = 1024, PROBE_ROUNDS = 200 };
 static const double PROBE_PENALTY = 1e-3;
 
 typedef struct Probe {
@@ -23,7 +23,7 @@ void probe_close(Probe *probe);
 Status probe_score(LogisticScore *score, const Probe *probe, const AnalyzeContext *context, const View *view);
 
 /// Collective. Opens a context of at most `samples` samples of the training split of the same model, with what context->training says: inside
-/// training at most ANALYZE_TRAINING_SAMPLES, whose encoding costs more than the fits.
+/// training at most PROBE_TRAINING_SAMPLES, whose encoding costs more than the fits.
 Status probe_train_context(AnalyzeContext *train, const AnalyzeContext *context, int64_t samples);
 
 #endif
