@@ -90,13 +90,12 @@ void settings_free(Settings *settings) {
 char *settings_axis(const char *key) {
   static const struct {
     const char *prefix, *words;
-  } known[] = {{"fusion.own.", "weight of its own task loss"},
-               {"fusion.strength.", "factor on its vector"},
-               {"noise.rate.", "rate of noise in training"},
-               {"missingness.train.", "probability of being withheld in training"},
-               {"optimizer.learning_rate", "learning rate"}};
+  } known[] = {{"fusion.own", "weight of its own task loss"},
+               {"fusion.strength", "factor on its vector"},
+               {"noise.rate", "rate of noise in training"},
+               {"missingness.train", "withheld in training"}};
   for (size_t k = 0; k < sizeof known / sizeof *known; k++)
-    if (!strncmp(key, known[k].prefix, strlen(known[k].prefix)))
+    if (!strncmp(key, known[k].prefix, strlen(known[k].prefix)) && strchr(".", key[strlen(known[k].prefix)]))
       return text_format("%s: %s", key, known[k].words);
   return text_format("%s", key);
 }

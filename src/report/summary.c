@@ -47,15 +47,16 @@ static void add_head(Page *page, const View *view) {
   page_add(page, "<h1>");
   page_words(page, json_member_text(view->root, "name"));
   page_add(page, "</h1>\n<p class=\"lead\">Swept: ");
-  json_array_foreach(keys, k, key) {
-    page_add(page, "%s", k ? ", " : "");
+  int swept = 0;
+  json_array_foreach(keys, k, key) if (json_member_number(key, "values") > 1) {
+    page_add(page, "%s", swept++ ? ", " : "");
     code(page, json_member_text(key, "key"));
-    page_add(page, " (%.0f)", json_member_number(key, "values"));
+    page_add(page, " (%.0f values)", json_member_number(key, "values"));
   }
   page_add(page,
            "%s The whole sweep stands in <a href=\"sweep.yaml\">sweep.yaml</a>, every score in "
            "<a href=\"results.csv\">results.csv</a> and results.h5.</p>\n",
-           json_array_size(keys) ? "." : "nothing.");
+           swept ? "." : "nothing.");
   add_cards(page, view);
 }
 

@@ -28,6 +28,9 @@ static void line_add(Line *line, double x, const json_t *summary) {
   int at = line->points++, n = (int)json_member_number(summary, "n");
   line->least = line->most && line->least < n ? line->least : n;
   line->most = line->most > n ? line->most : n;
+  for (; at > 0 && line->block[at - 1] > x; at--) // a file may list numbers in any order
+    for (int row = 0; row < 4; row++)
+      line->block[row * line->room + at] = line->block[row * line->room + at - 1];
   line->block[at] = x;
   line->block[line->room + at] = json_member_number(summary, "mean");
   line->block[2 * line->room + at] =
@@ -85,7 +88,7 @@ static const char *swept_number(const View *view) {
   size_t k;
   json_t *key, *group;
   json_array_foreach(json_object_get(view->root, "keys"), k, key) {
-    if (!json_is_true(json_object_get(key, "names")) || !strcmp(json_member_text(key, "key"), view->compared))
+    if (!json_is_true(json_object_get(key, "names")) || view_compares(view, json_member_text(key, "key")))
       continue;
     if (found)
       return NULL;
@@ -119,10 +122,64 @@ static void plot_over(Page *page, const View *view, const char *key, const char 
   free(axis);
 }
 
+/// Conditions that are no numbers: a row each.
+static void plot_conditions(Page *page, const View *view, const char *of, const char *title) {
+  Series series[LINES_MOST];
+  const char *row[FACETS_MOST];
+  int least = 0, most = 0, rows = view->facets;
+  size_t g;
+  json_t *group;
+  double *block = malloc((size_t)(4 * view->levels * rows + 1) * sizeof *block);
+  REQUIRE(block, "out of memory for %d conditions", rows);
+  for (int k = 0; k < 4 * view->levels * rows; k++)
+    block[k] = NAN;
+  for (int l = 0; l < view->levels; l++) {
+    double *at = block + 4 * (size_t)(l * rows);
+    series[l] = (Series){view->level[l], rows, at, at + rows, at + 2 * rows, at + 3 * rows};
+  }
+  for (int f = 0; f < rows; f++)
+    row[f] = *view->facet[f] ? view->facet[f] : "all runs";
+  json_array_foreach(view->groups, g, group) {
+    const json_t *summary = json_object_get(group, of);
+    char *label = view_facet(view, group);
+    int level = view_level(view, group), f = rows;
+    while (--f >= 0 && strcmp(view->facet[f], label) != 0)
+      continue;
+    free(label);
+    int n = (int)json_member_number(summary, "n");
+    if (f < 0 || level < 0 || n < 1)
+      continue;
+    double *at = block + 4 * (size_t)(level * rows) + f;
+    at[rows] = json_member_number(summary, "mean");
+    at[2 * rows] = fmax(json_member_number(summary, "low"), n > 1 ? 0 : NAN);
+    at[3 * rows] = fmin(json_member_number(summary, "high"), n > 1 ? 1 : NAN);
+    least = least && least < n ? least : n;
+    most = most > n ? most : n;
+  }
+  char *seeds = caption_of_seeds(least, most, "the line through a mark"),
+       *caption = text_format("%s Numbers: the means, in the legend's order.", seeds);
+  Plot plot = {.title = title, .caption = caption, .x = {.label = view->score, .low = NAN, .high = NAN}, .rule = NAN};
+  if (most)
+    plot_dots(page, &plot, row, rows, series, view->levels);
+  free(seeds);
+  free(caption);
+  free(block);
+}
+
+/// How many rates at which all modalities are withheld alike the test has.
+static int rates_of(const View *view) {
+  int rates = 0;
+  size_t r;
+  json_t *rate;
+  json_array_foreach(json_object_get(json_array_get(view->groups, 0), "rates"), r, rate) rates +=
+      !strcmp(json_member_text(rate, "modality"), "all");
+  return rates;
+}
+
 // Over a swept number two conditions say most: its first and its last value. The others wait behind a click.
-static void plot_facets(Page *page, const View *view, bool number) {
-  int middle = number && view->facets > 3 ? view->facets - 2 : 0;
-  for (int k = 0; k < view->facets; k++)
+static void plot_facets(Page *page, const View *view, bool number, int rates) {
+  int middle = number && rates > 1 && view->facets > 3 ? view->facets - 2 : 0;
+  for (int k = 0; k < view->facets && rates > 1; k++)
     if (!middle || k == 0 || k == view->facets - 1)
       plot_facet(page, view, k);
   page_add(page, "</div>\n");
@@ -142,7 +199,12 @@ void summary_plots(Page *page, const View *view) {
     plot_over(page, view, number, "complete", "nothing withheld in the test");
     plot_over(page, view, number, "curve", "mean over the rates of the test");
   }
-  plot_facets(page, view, number != NULL);
+  int rates = rates_of(view);
+  if (!number && (view->facets > 1 || rates < 2))
+    plot_conditions(page, view, "complete", "nothing withheld in the test");
+  if (!number && view->facets > 1 && rates > 1)
+    plot_conditions(page, view, "curve", "mean over the rates of the test");
+  plot_facets(page, view, number != NULL, rates);
   if (view->facets == FACETS_MOST || view->levels == LINES_MOST)
     page_add(page, "<p>Drawn are the first %d conditions and %d lines; the tables have all.</p>\n", FACETS_MOST,
              LINES_MOST);

@@ -10,13 +10,40 @@ const char *view_value(const json_t *group, const char *key) {
   return json_member_text(json_object_get(group, "values"), key);
 }
 
+static double group_of(const View *view, const char *key) {
+  size_t k;
+  json_t *one;
+  json_array_foreach(json_object_get(view->root, "keys"), k,
+                     one) if (!strcmp(json_member_text(one, "key"), key)) return json_member_number(one, "group");
+  return -1;
+}
+
+bool view_compares(const View *view, const char *key) {
+  return !strcmp(key, view->compared) || group_of(view, key) == group_of(view, view->compared);
+}
+
+char *view_level_name(const View *view, const json_t *group) {
+  char *label = text_format("%s", view_value(group, view->compared));
+  size_t k;
+  json_t *key;
+  json_array_foreach(json_object_get(view->root, "keys"), k, key) {
+    const char *name = json_member_text(key, "key");
+    if (!json_is_true(json_object_get(key, "names")) || !strcmp(name, view->compared) || !view_compares(view, name))
+      continue;
+    char *longer = text_format("%s, %s", label, view_value(group, name));
+    free(label);
+    label = longer;
+  }
+  return label;
+}
+
 char *view_facet(const View *view, const json_t *group) {
   char *label = text_format("%s", "");
   size_t k;
   json_t *key;
   json_array_foreach(json_object_get(view->root, "keys"), k, key) {
     const char *name = json_member_text(key, "key");
-    if (!json_is_true(json_object_get(key, "names")) || !strcmp(name, view->compared))
+    if (!json_is_true(json_object_get(key, "names")) || view_compares(view, name))
       continue;
     char *longer = text_format("%s%s%s: %s", label, *label ? ", " : "", name, view_value(group, name));
     free(label);
@@ -44,7 +71,9 @@ void view_open(View *view, const json_t *root) {
                  .score = json_member_text(root, "score")};
   json_array_foreach(view->groups, g, group) {
     char *facet = view_facet(view, group);
-    remember(view->level, &view->levels, LINES_MOST, view_value(group, view->compared));
+    char *level = view_level_name(view, group);
+    remember(view->level, &view->levels, LINES_MOST, level);
+    free(level);
     remember(view->facet, &view->facets, FACETS_MOST, facet);
     free(facet);
   }
@@ -58,10 +87,12 @@ void view_close(View *view) {
 }
 
 int view_level(const View *view, const json_t *group) {
-  for (int k = 0; k < view->levels; k++)
-    if (!strcmp(view->level[k], view_value(group, view->compared)))
-      return k;
-  return -1;
+  char *name = view_level_name(view, group);
+  int level = view->levels;
+  while (--level >= 0 && strcmp(view->level[level], name) != 0)
+    continue;
+  free(name);
+  return level;
 }
 
 // "{a: {encoder: {out: 4}}, b: {}}, 0.5" -> "{a, b}, 0.5": of a map of maps the names say enough.

@@ -4,6 +4,7 @@
 #include "report/page.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 enum { LINES_MOST = 8, FACETS_MOST = 12 };
 
@@ -19,6 +20,9 @@ void view_close(View *view);
 
 /// "missingness.train: 0.4", of all keys that name groups but the compared one; owned by the caller.
 char *view_facet(const View *view, const json_t *group);
+/// Whether the key changes together with the compared one; a new text: the value of the compared key and of those that name groups with it.
+bool view_compares(const View *view, const char *key);
+char *view_level_name(const View *view, const json_t *group);
 /// Which of the levels the group has; -1: none of those that are drawn.
 int view_level(const View *view, const json_t *group);
 /// "" where the group has none.

@@ -21,6 +21,15 @@ int axis_ticks(double tick[12], AxisScale scale, double low, double high) {
     double step = fmax(1, ceil((last - first) / 6));
     for (double power = first; power <= last && count < TICKS; power += step)
       tick[count++] = pow(10, power);
+    if (count > 2 || !(last - first < 2))
+      return count;
+    count = 0; // less than three powers of ten: 1, 2 and 5 of each
+    for (double power = floor(log10(low) + 1e-9); power <= last; power++)
+      for (int k = 0; k < 3 && count < TICKS; k++) {
+        double value = pow(10, power) * (k == 0 ? 1 : k == 1 ? 2 : 5);
+        if (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9))
+          tick[count++] = value;
+      }
     return count;
   }
   double rough = (high - low) / 6, unit = pow(10, floor(log10(rough)));

@@ -111,31 +111,60 @@ static void find_keys(Sweep *sweep) {
     }
 }
 
-// The first group of the summary that has the value; more than there are if none has.
-static size_t place_of(const Sweep *sweep, const char *key, const char *value) {
+// "missingness.train" where missingness.train.a and what follows it, missingness.train.b, have the same value in every run.
+static char *name_of(const Sweep *sweep, const char *key) {
+  const char *last = strrchr(key, '.');
+  size_t length = last ? (size_t)(last - key) : 0;
+  int siblings = 0;
+  for (int f = 0; f < sweep->followers && length; f++) {
+    const char *other = sweep->follower[f];
+    if (strncmp(other, key, length + 1) != 0 || strchr(other + length + 1, '.'))
+      continue;
+    siblings++;
+    for (int i = 0; i < sweep->runs; i++)
+      if (!sweep->run[i].status.code && strcmp(value_of(&sweep->run[i], key), value_of(&sweep->run[i], other)) != 0)
+        return text_format("%s", key);
+  }
+  return text_format("%.*s", (int)(siblings ? length : strlen(key)), key);
+}
+
+static bool same_value(const char *a, const char *b) {
+  double x, y;
+  return !strcmp(a, b) || (text_to_double(a, &x) && text_to_double(b, &y) && x == y);
+}
+
+// The first group of the summary with the group's values of the keys up to `last`, as far as it has these keys; more than there are if none.
+static size_t place_of(const Sweep *sweep, const SweepGroup *group, int last) {
   const json_t *groups = json_object_get(sweep->summary, "groups");
   size_t g;
-  json_t *group;
-  json_array_foreach(groups, g,
-                     group) if (!strcmp(json_member_text(json_object_get(group, "values"), key), value)) return g;
+  json_t *one;
+  json_array_foreach(groups, g, one) {
+    bool same = true;
+    for (int k = 0; k <= last && same; k++) {
+      const char *value = json_string_value(json_object_get(json_object_get(one, "values"), sweep->key[k]));
+      same = !value || same_value(value, group->value[k]);
+    }
+    if (same)
+      return g;
+  }
   return json_array_size(groups);
 }
 
 // Numbers by size, words as the sweep has them: the colours of a page's lines follow this order everywhere on it.
-static int compare_values(const Sweep *sweep, const char *key, const char *a, const char *b) {
+static int compare_values(const Sweep *sweep, const SweepGroup *a, const SweepGroup *b, int key) {
   double x, y;
-  if (text_to_double(a, &x) && text_to_double(b, &y))
+  if (text_to_double(a->value[key], &x) && text_to_double(b->value[key], &y))
     return (x > y) - (x < y);
-  if (!strcmp(a, b))
+  if (!strcmp(a->value[key], b->value[key]))
     return 0;
-  size_t first = place_of(sweep, key, a), second = place_of(sweep, key, b);
-  return first != second ? (first > second) - (first < second) : strcmp(a, b);
+  size_t first = place_of(sweep, a, key), second = place_of(sweep, b, key);
+  return first != second ? (first > second) - (first < second) : strcmp(a->value[key], b->value[key]);
 }
 
 static int compare_groups(const Sweep *sweep, const SweepGroup *a, const SweepGroup *b) {
   int order = 0;
   for (int k = 0; k < sweep->keys && !order; k++)
-    order = compare_values(sweep, sweep->key[k], a->value[k], b->value[k]);
+    order = compare_values(sweep, a, b, k);
   return order;
 }
 
@@ -154,7 +183,7 @@ char *sweep_label_without(const Sweep *sweep, const SweepGroup *group, int key) 
   for (int k = 0; k < sweep->keys; k++) {
     if (k == key)
       continue;
-    char *words = value_words(sweep->key[k], group->value[k]),
+    char *words = value_words(sweep->name[k], group->value[k]),
          *longer = text_format("%s%s%s", label, *label ? ", " : "", words);
     free(label);
     free(words);
@@ -228,6 +257,8 @@ Status sweep_read(Sweep *sweep, const char *dir) {
   sweep->summary = json_load_file(path, 0, NULL); // not collected yet: by letters
   free(path);
   find_keys(sweep);
+  for (int k = 0; k < sweep->keys; k++)
+    sweep->name[k] = name_of(sweep, sweep->key[k]);
   find_groups(sweep);
   find_patterns(sweep);
   return STATUS_OK;
@@ -290,8 +321,10 @@ void sweep_free(Sweep *sweep) {
   }
   for (int g = 0; g < sweep->groups; g++)
     free(sweep->group[g].label);
-  for (int k = 0; k < sweep->keys; k++)
+  for (int k = 0; k < sweep->keys; k++) {
     free(sweep->key[k]);
+    free(sweep->name[k]);
+  }
   for (int f = 0; f < sweep->followers; f++)
     free(sweep->follower[f]);
   for (int p = 0; p < sweep->patterns; p++)

@@ -28,6 +28,7 @@ typedef struct Sweep {
   SweepRun *run;          // owned, by id
   SweepGroup *group;      // owned, by their values
   char *key[SWEEP_KEYS];  // owned: the keys that tell runs apart, run.seed aside, in the order of the configuration
+  char *name[SWEEP_KEYS]; // owned: what people call the key: without the modality when all modalities have one value
   char *follower[SWEEP_KEYS]; // owned: keys that differ too, but are settled by those before them
   int followers;
   int keys_left_out;      // more keys differ than fit: groups tell them apart no longer

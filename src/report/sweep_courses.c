@@ -79,7 +79,7 @@ static void draw_course(Page *page, const Sweep *sweep, const Course *course) {
     points += series[count++].points;
   }
   bool part = course->facet >= 0;
-  char *title = text_format("%s%s%s%s%s", course->title, part ? ", " : "", part ? sweep->key[course->facet] : "",
+  char *title = text_format("%s%s%s%s%s", course->title, part ? ", " : "", part ? sweep->name[course->facet] : "",
                             part ? ": " : "", part ? course->value : ""),
        *seeds = caption_of_seeds(least, most, "shaded"),
        *caption = text_format("%s split. %s%s", !strcmp(course->split, "train") ? "Training" : "Validation", seeds,
@@ -100,30 +100,39 @@ static void draw_course(Page *page, const Sweep *sweep, const Course *course) {
   free(caption);
 }
 
-// Groups over a swept number: its lowest and its highest value, one plot each, when all would be too many lines for one.
+// The key whose first and last value stand for all when there are more groups than one plot should have: a swept number, or the first that is
+// not the method. -1: none.
+static int facet_of(const Sweep *sweep) {
+  int key = sweep_number_key(sweep);
+  if (sweep->groups <= 4)
+    return -1;
+  for (int k = 0; k < sweep->keys && key < 0 && sweep->groups > LINES_MOST; k++)
+    if (strcmp(sweep->key[k], "method.type") != 0)
+      key = k;
+  return key;
+}
+
 static void draw_courses(Page *page, const Sweep *sweep, Course course) {
-  int key = sweep_number_key(sweep), lines = 0;
-  course.facet = -1;
-  const char *ends[2] = {NULL, NULL};
-  for (int g = 0; g < sweep->groups && key >= 0; g++) {
-    const char *value = sweep->group[g].value[key];
+  int key = course.facet = facet_of(sweep), lines = 0, first = 0, last = 0;
+  for (int g = 1; g < sweep->groups && key >= 0; g++) {
     double x, low, high;
-    if (!text_to_double(value, &x))
-      continue;
-    ends[0] = !ends[0] || (text_to_double(ends[0], &low) && x < low) ? value : ends[0];
-    ends[1] = !ends[1] || (text_to_double(ends[1], &high) && x > high) ? value : ends[1];
+    bool number = text_to_double(sweep->group[g].value[key], &x) &&
+                  text_to_double(sweep->group[first].value[key], &low) &&
+                  text_to_double(sweep->group[last].value[key], &high);
+    first = number && x < low ? g : first;
+    last = !number || x > high ? g : last; // words: the last group's
   }
-  for (int g = 0; g < sweep->groups && ends[0]; g++)
-    lines += !strcmp(sweep->group[g].value[key], ends[0]);
-  if (sweep->groups <= 4 || lines < 2) {
+  for (int g = 0; g < sweep->groups && key >= 0; g++)
+    lines += !strcmp(sweep->group[g].value[key], sweep->group[first].value[key]);
+  if (lines < 2 || !strcmp(sweep->group[first].value[key], sweep->group[last].value[key])) {
+    course.facet = -1;
     draw_course(page, sweep, &course);
     return;
   }
-  for (int end = 0; end < 2; end++) {
-    course.facet = key;
-    course.value = ends[end];
-    draw_course(page, sweep, &course);
-  }
+  course.value = sweep->group[first].value[key];
+  draw_course(page, sweep, &course);
+  course.value = sweep->group[last].value[key];
+  draw_course(page, sweep, &course);
 }
 
 static bool any_track(const Sweep *sweep, const char *split, const char *key) {

@@ -193,7 +193,7 @@ static void draw_over_key(Page *page, const Sweep *sweep, int key, const Item *i
     }
   }
   char *title = text_format("%s: %s", item->figure, item->name),
-       *caption = caption_of_seeds(seeds.least, seeds.most, "shaded"), *axis = settings_axis(sweep->key[key]);
+       *caption = caption_of_seeds(seeds.least, seeds.most, "shaded"), *axis = settings_axis(sweep->name[key]);
   Plot plot = {.title = title,
                .caption = caption,
                .x = {.label = axis, .low = NAN, .high = NAN},

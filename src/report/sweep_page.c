@@ -142,7 +142,7 @@ static void plot_rates(Page *page, const Sweep *sweep, const char *withheld, int
   }
   char *title = text_format("%s as %s is withheld%s%s%s%s", score_names[score],
                             !strcmp(withheld, "all") ? "every modality" : withheld, key < 0 ? "" : ", ",
-                            key < 0 ? "" : sweep->key[key], key < 0 ? "" : " = ", key < 0 ? "" : value);
+                            key < 0 ? "" : sweep->name[key], key < 0 ? "" : " = ", key < 0 ? "" : value);
   Plot plot = {.title = title,
                .caption = left_out ? "The first eight groups; the table has all." : "",
                .x = {.label = "probability of being withheld in evaluation", .low = NAN, .high = NAN},
@@ -217,7 +217,7 @@ static void plot_key(Page *page, const Sweep *sweep, int key, const char *patter
   char *title = text_format("%s with %s present", score_names[score], pattern);
   Plot plot = {.title = title,
                .caption = "",
-               .x = {.label = sweep->key[key], .low = NAN, .high = NAN},
+               .x = {.label = sweep->name[key], .low = NAN, .high = NAN},
                .y = {.label = score_names[score], .low = NAN, .high = NAN},
                .rule = NAN};
   draw(page, &plot, line, count);

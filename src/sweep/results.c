@@ -117,9 +117,25 @@ bool axis_is_seed(const Space *space, int axis) {
   return !strcmp(space->axis[axis].key, "run.seed") && space->group[space->axis[axis].group].axes == 1;
 }
 
+// Whether values i and j of a group are the same in its axes from first to last.
+static bool alike(const Space *space, int first, int last, int i, int j) {
+  for (int a = first; a <= last; a++)
+    if (strcmp(space->axis[a].text[i], space->axis[a].text[j]) != 0)
+      return false;
+  return true;
+}
+
 bool axis_names(const Space *space, int axis) {
-  return !axis_is_seed(space, axis) && space->group[space->axis[axis].group].first == axis &&
-         space->group[space->axis[axis].group].length > 1;
+  const SpaceGroup *group = &space->group[space->axis[axis].group];
+  if (axis_is_seed(space, axis) || group->length < 2)
+    return false;
+  if (group->first == axis)
+    return true;
+  for (int i = 0; i < group->length; i++)
+    for (int j = 0; j < i; j++)
+      if (alike(space, group->first, axis - 1, i, j) && !alike(space, axis, axis, i, j))
+        return true;
+  return false;
 }
 
 static Status find_groups(Results *results) {

@@ -50,7 +50,8 @@ bool results_is_curve(const Results *results, int pattern);
 /// Mean of a score over the rates of all modalities together; NaN when one is missing.
 double results_curve(const Results *results, int run, int score);
 
-/// Whether an axis tells groups apart (all but run.seed); the axes that name a group: the first of each group of the space.
+/// Whether an axis tells groups apart (all but run.seed); the axes that name a group: the first of each group of the space, and those that
+/// tell apart what the axes before them in it do not.
 bool axis_is_seed(const Space *space, int axis);
 bool axis_names(const Space *space, int axis);
 /// "ebr, 0.4" into text[size].

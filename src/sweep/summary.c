@@ -110,19 +110,27 @@ static void condition_label(char *text, int size, const Results *results, const 
                      space_value(space, results->first[group], a));
 }
 
+// "ebr", or "ebr, [mor]" where the key alone does not tell the values that change together apart.
+static void level_label(char *text, int size, const Space *space, int axis, int level) {
+  int at = snprintf(text, (size_t)size, "%s", space->axis[axis].text[level]);
+  for (int a = 0; a < space->axes && at < size; a++)
+    if (a != axis && space->axis[a].group == space->axis[axis].group && axis_names(space, a))
+      at += snprintf(text + at, (size_t)(size - at), ", %s", space->axis[a].text[level]);
+}
+
 static json_t *tests_json(const Results *results, const PairTests *tests) {
   json_t *list = json_array();
   for (int k = 0; k < tests->count; k++) {
     const PairTest *test = &tests->test[k];
-    const SpaceAxis *axis = &results->space->axis[tests->axis];
-    char condition[300];
+    char condition[300], a[300], b[300];
+    level_label(a, sizeof a, results->space, tests->axis, test->a);
+    level_label(b, sizeof b, results->space, tests->axis, test->b);
     condition_label(condition, sizeof condition, results, tests, test->condition);
     json_t *difference = summary_json(&test->difference);
-    json_array_append_new(list,
-                          json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o}", "a", axis->text[test->a], "b",
-                                    axis->text[test->b], "of", test->curve ? "mean over rates" : "nothing withheld",
-                                    "where", condition, "difference", difference, "pairs", test->pairs, "p",
-                                    json_real_or_null(test->p), "p_holm", json_real_or_null(test->adjusted)));
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o}", "a", a, "b", b, "of",
+                                          test->curve ? "mean over rates" : "nothing withheld", "where", condition,
+                                          "difference", difference, "pairs", test->pairs, "p",
+                                          json_real_or_null(test->p), "p_holm", json_real_or_null(test->adjusted)));
   }
   return list;
 }
@@ -189,9 +197,9 @@ json_t *summary_make(const Results *results, const PairTests *tests, int score) 
   for (int k = 0; k < RUN_KINDS; k++)
     json_object_set_new(counts, run_kind_names[k], json_integer(count[k]));
   for (int a = 0; a < space->axes; a++)
-    json_array_append_new(keys, json_pack("{s:s, s:b, s:b, s:i}", "key", space->axis[a].key, "seed",
-                                          axis_is_seed(space, a), "names", axis_names(space, a), "values",
-                                          space->group[space->axis[a].group].length));
+    json_array_append_new(keys, json_pack("{s:s, s:i, s:b, s:b, s:i}", "key", space->axis[a].key, "group",
+                                          space->axis[a].group, "seed", axis_is_seed(space, a), "names",
+                                          axis_names(space, a), "values", space->group[space->axis[a].group].length));
   for (int g = 0; g < results->groups; g++)
     if (results->first[g] >= 0)
       json_array_append_new(groups, group_json(results, &members, g, score));

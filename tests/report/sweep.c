@@ -49,8 +49,9 @@ static void groups(void) {
   CHECK(!strcmp(sweep.key[0], "method.type") && !strcmp(sweep.key[1], "missingness.train.a"), "%s %s", sweep.key[0],
         sweep.key[1]);
   CHECK(sweep.followers == 1 && !strcmp(sweep.follower[0], "missingness.train.b"), "%d followers", sweep.followers);
-  CHECK(!strcmp(sweep.group[0].label, "ebr, train.a 0.5") && !strcmp(sweep.group[1].label, "vanilla, train.a 0.5") &&
-            !strcmp(sweep.group[2].label, "vanilla, train.a 1.0"),
+  CHECK(!strcmp(sweep.group[0].label, "ebr, missingness.train 0.5") &&
+            !strcmp(sweep.group[1].label, "vanilla, missingness.train 0.5") &&
+            !strcmp(sweep.group[2].label, "vanilla, missingness.train 1.0"),
         "%s | %s | %s", sweep.group[0].label, sweep.group[1].label, sweep.group[2].label);
   CHECK(sweep.group[1].runs == 2 && sweep.group[1].evaluated == 2 && sweep.group[2].evaluated == 0, "counts");
   CHECK(sweep.patterns == 2 && !strcmp(sweep.pattern[0], "a + b"), "the first pattern is %s", sweep.pattern[0]);

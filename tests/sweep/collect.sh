@@ -165,3 +165,34 @@ for group in summary["groups"]:
 PY
 "$python" page.py || fail "the page is not as it should be"
 expect 64 0 "did you mean auroc" sweep collect s.yaml --out w --score aurok
+
+# Where the first of keys that change together does not tell their values apart, the next one does, in names of groups and of what is tested.
+cat >r.yaml <<'YAML'
+base: {data: {file: d.h5}, modalities: {a: {}, b: {}}}
+zip: {method.type: [vanilla, ebr, ebr], method.modalities: [[], [a], []], missingness.fill: [zero, mean, mean]}
+repeats: 2
+YAML
+expect 0 0 '"runs": 6' sweep plan r.yaml --dry-run --json
+cp out plan.json
+cat >repeated.py <<'PY'
+import json, os
+for k, run in enumerate(json.load(open("plan.json"))["run"]):
+    folder = "v/runs/" + run["id"]
+    os.makedirs(folder)
+    open(folder + "/config.yaml", "w").write("{}\n")
+    json.dump({"state": "done", "seconds": 1.0, "step": 1, "parameters_xxh64": "1"}, open(folder + "/run.json", "w"))
+    json.dump({"patterns": [{"present": ["a", "b"], "n": 9, "accuracy": k / 8}], "rates": []}, open(folder + "/evaluation.json", "w"))
+PY
+"$python" repeated.py
+expect 0 0 'summary.json' sweep collect r.yaml --out v
+expect 0 0 '^v/report.html$' report v
+cat >repeated.py <<'PY'
+import json
+summary, names = json.load(open("v/summary.json")), {"vanilla, []", "ebr, [a]", "ebr, []"}
+assert {group["label"] for group in summary["groups"]} == names, [group["label"] for group in summary["groups"]]
+assert {test[side] for test in summary["tests"] for side in "ab"} == names, summary["tests"]
+assert [key["names"] for key in summary["keys"]] == [True, True, False, False], summary["keys"]
+page = open("v/report.html").read()
+assert all(f">{name}</text>" in page for name in names), "a line has no name of its own"
+PY
+"$python" repeated.py || fail "values that change together are not told apart"
