@@ -61,7 +61,7 @@ static void print_tests(const json_t *root) {
          "p", "p (Holm)");
   json_array_foreach(tests, k, test) {
     const json_t *difference = json_object_get(test, "difference");
-    char pair[64], interval[40] = "-";
+    char pair[64], interval[40] = "-", p[24] = "-", holm[24] = "-";
     if (count > TESTS_SHOWN && strcmp(json_member_text(test, "where"), "all together") != 0)
       continue;
     if (shown++ == TESTS_SHOWN)
@@ -70,9 +70,13 @@ static void print_tests(const json_t *root) {
     if (isfinite(json_member_number(difference, "low")))
       snprintf(interval, sizeof interval, "[%+.4f, %+.4f]", json_member_number(difference, "low"),
                json_member_number(difference, "high"));
-    printf("%-24.24s %-34.34s %-17s %5.0f %+10.4f %21s %9.2g %9.2g\n", pair, json_member_text(test, "where"),
+    if (isfinite(json_member_number(test, "p"))) {
+      snprintf(p, sizeof p, "%.2g", json_member_number(test, "p"));
+      snprintf(holm, sizeof holm, "%.2g", json_member_number(test, "p_holm"));
+    }
+    printf("%-24.24s %-34.34s %-17s %5.0f %+10.4f %21s %9s %9s\n", pair, json_member_text(test, "where"),
            json_member_text(test, "of"), json_member_number(difference, "n"), json_member_number(difference, "mean"),
-           interval, json_member_number(test, "p"), json_member_number(test, "p_holm"));
+           interval, p, holm);
   }
   if (shown < count)
     printf("… and %zu more tests in summary.json\n", count - shown);

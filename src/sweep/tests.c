@@ -94,6 +94,7 @@ static Status add_tests(PairTests *tests, Finder *finder, const int *member, int
         PairTest *test = &tests->test[tests->count++];
         *test = (PairTest){.a = a, .b = b, .condition = condition, .curve = curve};
         TRY(test_pair(test, finder, member, members, score));
+        tests->count -= test->difference.n == 0; // neither has the other's score
       }
   return STATUS_OK;
 }
