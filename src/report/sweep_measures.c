@@ -269,8 +269,10 @@ static void draw_rows(Page *page, const Sweep *sweep, const Items *items, int fi
   Summary target = {0};
   for (int g = 0; g < sweep->groups && reference && !target.n; g++)
     target = sweep_over_seeds(sweep, g, reference->value);
-  if (target.n)
+  if (target.n > 1)
     text_print(rule, sizeof rule, "target: %.3f ± %.3f", target.mean, target.mean - target.interval.low);
+  else if (target.n)
+    text_print(rule, sizeof rule, "target: %.3f", target.mean);
   char *of = caption_of_seeds(seeds.least, seeds.most, "the line through a mark"),
        *caption = text_format(
            "%s Numbers: the means, in the legend's order.%s", of,
