@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 440, HEIGHT = 230, LEFT = 62, RIGHT = 14, BOTTOM = 46, ROW = 20, LETTER = 7, TICKS = 12, STYLES = 8 };
+enum { WIDTH = 440, HEIGHT = 230, LEFT = 66, RIGHT = 14, BOTTOM = 46, ROW = 20, LETTER = 7, TICKS = 12, STYLES = 8 };
 
 static const char *const colours[STYLES] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                             "#222222", "#56b4e9", "#e69f00", "#7f7f2a"};

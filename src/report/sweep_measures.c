@@ -301,33 +301,54 @@ static double constant(const Item *item, int runs) {
   return value;
 }
 
+// The item before k of the same figure whose plot would look the same: within 0.5 % of it in every run. NULL: none.
+static const Item *twin_of(const Items *items, int k) {
+  const Item *item = &items->item[k];
+  for (int j = 0; j < k; j++) {
+    const Item *other = &items->item[j];
+    bool same = !strcmp(other->figure, item->figure) && isnan(constant(other, items->runs));
+    for (int i = 0; i < items->runs && same; i++)
+      same = isnan(item->value[i]) == isnan(other->value[i]) &&
+             !(fabs(item->value[i] - other->value[i]) > 0.005 * fabs(other->value[i]));
+    if (same)
+      return other;
+  }
+  return NULL;
+}
+
+static void say(Page *page, bool first, const char *figure, const char *words) {
+  page_add(page, "%s", first ? "<p class=\"still\"><b>" : "; ");
+  if (first) {
+    page_words(page, figure);
+    page_add(page, "</b>, not drawn: ");
+  }
+  page_words(page, words);
+}
+
 static bool of_the_whole(const Item *item) { return strstr(item->name, "fus") || strstr(item->name, "head"); }
 
-// A plot for every item of the figure over the swept number, the multimodal representation first; what never changes is only said.
+// A plot for every item of the figure over the swept number, the multimodal representation first; what never changes, or looks like another, is only said.
 static void draw_plots(Page *page, const Sweep *sweep, int key, const Items *items, int first) {
   int drawn = 0, still = 0;
   for (int turn = 0; turn < 2; turn++)
     for (int k = first; k < items->count; k++) {
       const Item *item = &items->item[k];
       bool wanted = !strcmp(item->figure, items->item[first].figure) && of_the_whole(item) == (turn == 0) &&
-                    isnan(constant(item, items->runs));
+                    isnan(constant(item, items->runs)) && !twin_of(items, k);
       if (wanted && drawn++ < PLOTS_A_FIGURE)
         (key < 0 ? draw_over_groups(page, sweep, item) : draw_over_key(page, sweep, key, item));
     }
   for (int k = first; k < items->count; k++) {
-    const Item *item = &items->item[k];
+    const Item *item = &items->item[k], *twin = twin_of(items, k);
     double value = constant(item, items->runs);
-    if (strcmp(item->figure, items->item[first].figure) != 0 || isnan(value))
+    if (strcmp(item->figure, items->item[first].figure) != 0 || (isnan(value) && !twin))
       continue;
-    page_add(page, "%s", still++ ? "; " : "<p class=\"still\"><b>");
-    if (still == 1) {
-      page_words(page, item->figure);
-      page_add(page, "</b>, the same in every run: ");
-    }
-    page_words(page, item->name);
-    page_add(page, " %s", page_number(value, 3).text);
+    char *words = isnan(value) ? text_format("%s is within 0.5 %% of %s", item->name, twin->name)
+                               : text_format("%s is always %s", item->name, page_number(value, 3).text);
+    say(page, still++ == 0, item->figure, words);
+    free(words);
   }
-  page_add(page, "%s", still ? "</p>\n" : "");
+  page_add(page, "%s", still ? ".</p>\n" : "");
 }
 
 static void add_csv(Page *csv, const Sweep *sweep, const Item *item) {

@@ -106,7 +106,7 @@ static void lines(void) {
   Page page = {0};
   plot_lines(&page, &plot, series, 3);
   CHECK(!strstr(page.text, ">first<") && strstr(page.text, ">second<"), "the legend is wrong");
-  CHECK(!strstr(page.text, "#0072b2\" stroke-dasharray=\"none\" d=\"M62") && strstr(page.text, "stroke=\"#d55e00\""),
+  CHECK(!strstr(page.text, "#0072b2\" stroke-dasharray=\"none\" d=\"M66") && strstr(page.text, "stroke=\"#d55e00\""),
         "the second line has not the second colour");
   CHECK(strstr(page.text, ">3</text>") && !strstr(page.text, ">2.5<") && !strstr(page.text, ">3.0<"), "ticks");
   CHECK(strstr(page.text, "class=\"l\" stroke=\"#009e73\" d=\"M"), "one point has no interval");
