@@ -161,16 +161,6 @@ static Status find_groups(Results *results) {
   return STATUS_OK;
 }
 
-void group_label(char *text, int size, const Results *results, int group) {
-  const Space *space = results->space;
-  int at = 0;
-  snprintf(text, (size_t)size, "all runs");
-  for (int a = 0; a < space->axes && at < size && results->first[group] >= 0; a++)
-    if (axis_names(space, a))
-      at += snprintf(text + at, (size_t)(size - at), "%s%s", at ? ", " : "",
-                     space_value(space, results->first[group], a));
-}
-
 // --- all
 
 Status results_read(Results *results, const Space *space, const char *dir) {

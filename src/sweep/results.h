@@ -54,7 +54,5 @@ double results_curve(const Results *results, int run, int score);
 /// tell apart what the axes before them in it do not.
 bool axis_is_seed(const Space *space, int axis);
 bool axis_names(const Space *space, int axis);
-/// "ebr, 0.4" into text[size].
-void group_label(char *text, int size, const Results *results, int group);
 
 #endif

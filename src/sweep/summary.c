@@ -75,8 +75,24 @@ static json_t *scores_json(const Results *results, const Members *members, int g
   return list;
 }
 
+// "text, more"; frees text.
+static char *longer(char *text, const char *more) {
+  char *result = text_format("%s%s%s", text, *text ? ", " : "", more);
+  free(text);
+  return result;
+}
+
+// "ebr, 0.4"
+static char *group_label(const Results *results, int group) {
+  const Space *space = results->space;
+  char *label = text_format("%s", "");
+  for (int a = 0; a < space->axes && results->first[group] >= 0; a++)
+    if (axis_names(space, a))
+      label = longer(label, space_value(space, results->first[group], a));
+  return *label ? label : longer(label, "all runs");
+}
+
 static json_t *group_json(const Results *results, const Members *members, int group, int score) {
-  char label[300];
   int done = 0, complete = results_complete(results);
   double seconds = 0;
   for (int k = members->begin[group]; k < members->begin[group + 1]; k++) {
@@ -84,53 +100,60 @@ static json_t *group_json(const Results *results, const Members *members, int gr
     done += state->kind == RUN_DONE;
     seconds += state->seconds;
   }
-  group_label(label, sizeof label, results, group);
   json_t *values = values_json(results, results->first[group]);
   for (int a = 0; a < results->space->axes; a++)
     if (axis_is_seed(results->space, a))
       json_object_del(values, results->space->axis[a].key);
   Summary all = over_seeds(results, members, group, complete < 0 ? 0 : complete, score),
           curve = over_seeds(results, members, group, -1, score);
-  return json_pack("{s:s, s:o, s:i, s:i, s:f, s:o, s:o, s:o, s:o}", "label", label, "values", values, "runs",
-                   members->begin[group + 1] - members->begin[group], "done", done, "seconds", seconds, "complete",
-                   summary_json(&all), "curve", summary_json(&curve), "patterns",
-                   scores_json(results, members, group, score, false), "rates",
-                   scores_json(results, members, group, score, true));
+  char *label = group_label(results, group);
+  json_t *object = json_pack("{s:s, s:o, s:i, s:i, s:f, s:o, s:o, s:o, s:o}", "label", label, "values", values, "runs",
+                             members->begin[group + 1] - members->begin[group], "done", done, "seconds", seconds,
+                             "complete", summary_json(&all), "curve", summary_json(&curve), "patterns",
+                             scores_json(results, members, group, score, false), "rates",
+                             scores_json(results, members, group, score, true));
+  free(label);
+  return object;
 }
 
 // --- tests, failures, gaps
 
-static void condition_label(char *text, int size, const Results *results, const PairTests *tests, int group) {
+// Whole, however long: labels that are cut may be the same, or no UTF-8.
+static char *condition_label(const Results *results, const PairTests *tests, int group) {
   const Space *space = results->space;
-  int at = 0;
-  snprintf(text, (size_t)size, "all together");
-  for (int a = 0; a < space->axes && at < size && group >= 0; a++)
-    if (axis_names(space, a) && space->axis[a].group != space->axis[tests->axis].group)
-      at += snprintf(text + at, (size_t)(size - at), "%s%s: %s", at ? ", " : "", space->axis[a].key,
-                     space_value(space, results->first[group], a));
+  char *label = text_format("%s", "");
+  for (int a = 0; a < space->axes && group >= 0; a++)
+    if (axis_names(space, a) && space->axis[a].group != space->axis[tests->axis].group) {
+      char *named = text_format("%s: %s", space->axis[a].key, space_value(space, results->first[group], a));
+      label = longer(label, named);
+      free(named);
+    }
+  return *label ? label : longer(label, "all together");
 }
 
 // "ebr", or "ebr, [mor]" where the key alone does not tell the values that change together apart.
-static void level_label(char *text, int size, const Space *space, int axis, int level) {
-  int at = snprintf(text, (size_t)size, "%s", space->axis[axis].text[level]);
-  for (int a = 0; a < space->axes && at < size; a++)
+static char *level_label(const Space *space, int axis, int level) {
+  char *label = text_format("%s", space->axis[axis].text[level]);
+  for (int a = 0; a < space->axes; a++)
     if (a != axis && space->axis[a].group == space->axis[axis].group && axis_names(space, a))
-      at += snprintf(text + at, (size_t)(size - at), ", %s", space->axis[a].text[level]);
+      label = longer(label, space->axis[a].text[level]);
+  return label;
 }
 
 static json_t *tests_json(const Results *results, const PairTests *tests) {
   json_t *list = json_array();
   for (int k = 0; k < tests->count; k++) {
     const PairTest *test = &tests->test[k];
-    char condition[300], a[300], b[300];
-    level_label(a, sizeof a, results->space, tests->axis, test->a);
-    level_label(b, sizeof b, results->space, tests->axis, test->b);
-    condition_label(condition, sizeof condition, results, tests, test->condition);
+    char *condition = condition_label(results, tests, test->condition),
+         *a = level_label(results->space, tests->axis, test->a), *b = level_label(results->space, tests->axis, test->b);
     json_t *difference = summary_json(&test->difference);
     json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:o}", "a", a, "b", b, "of",
                                           test->curve ? "mean over rates" : "nothing withheld", "where", condition,
                                           "difference", difference, "pairs", test->pairs, "p",
                                           json_real_or_null(test->p), "p_holm", json_real_or_null(test->adjusted)));
+    free(condition);
+    free(a);
+    free(b);
   }
   return list;
 }
