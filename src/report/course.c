@@ -73,6 +73,19 @@ static void draw_metric(Page *page, const RunRecord *record, const char *key, co
   free(caption);
 }
 
+// In training the total has the method's own terms, too: beside the other splits, which have none, stands the part that they share.
+static void draw_loss(Page *page, const RunRecord *record) {
+  enum { SPLITS_MOST = 6 };
+  Series series[SPLITS_MOST];
+  int count = 0;
+  for (int t = 0; t < record->tracks && count < SPLITS_MOST; t++) {
+    const Track *track = &record->track[t], *task = run_track(record, track->split, "loss.semantic");
+    if (!strcmp(track->key, "loss.total") && has_values(track))
+      series[count++] = series_of(record, task && has_values(task) ? task : track, track->split);
+  }
+  draw_course(page, record, "Loss of the task", "cross-entropy (nats)", "", series, count);
+}
+
 // One plot of the parts of a sum: the keys "PREFIX.NAME" of one split, "PREFIX.total" left out.
 static void draw_parts(Page *page, const RunRecord *record, const char *split, const char *prefix, const char *title,
                        const char *unit) {
@@ -100,10 +113,10 @@ void section_training(Page *page, const RunRecord *record) {
       page,
       "<h2>Training</h2>\n<p>Numbers behind these plots: <a href=\"report-training.csv\">report-training.csv</a>.</p>\n"
       "<div class=\"plots\">\n");
-  draw_metric(page, record, "loss.total", "Loss", "loss (nats)");
+  draw_loss(page, record);
   draw_metric(page, record, "accuracy", "Accuracy", "share of samples");
-  draw_metric(page, record, "auroc", "AUROC", "area");
-  draw_metric(page, record, "auprc", "AUPRC", "area");
+  draw_metric(page, record, "auroc", "AUROC", "area under the curve");
+  draw_metric(page, record, "auprc", "AUPRC", "area under the curve");
   draw_parts(page, record, "train", "loss", "Parts of the loss", "loss (nats)");
   if (changes(run_track(record, "train", "learning_rate")))
     draw_metric(page, record, "learning_rate", "Learning rate", "per step");
@@ -129,6 +142,19 @@ static bool first_of_family(const RunRecord *record, int t, const char *prefix) 
   return true;
 }
 
+// What the numbers of a family are.
+static const char *unit_of(const char *family) {
+  static const char *const units[][2] = {{"probe", "accuracy of a linear probe"},
+                                         {"gradient_share", "share of the squared gradient"},
+                                         {"similarity", "mean cosine to the best modality"},
+                                         {"discriminator", "share of latents told apart"},
+                                         {"gradient_norm", "Euclidean norm"}};
+  for (size_t k = 0; k < sizeof units / sizeof *units; k++)
+    if (!strcmp(family, units[k][0]))
+      return units[k][1];
+  return family;
+}
+
 void section_modalities(Page *page, const RunRecord *record) {
   char prefix[96];
   bool open = false;
@@ -139,7 +165,7 @@ void section_modalities(Page *page, const RunRecord *record) {
       page_add(page, "<h2>Modalities while training</h2>\n<div class=\"plots\">\n");
     open = true;
     char *title = text_format("%s by modality", prefix);
-    draw_parts(page, record, record->track[t].split, prefix, title, prefix);
+    draw_parts(page, record, record->track[t].split, prefix, title, unit_of(prefix));
     free(title);
   }
   if (open)

@@ -37,8 +37,9 @@ static Series course_of(double **block, const Sweep *sweep, int group, const cha
     *least = summary.n < *least ? summary.n : *least;
     *most = summary.n > *most ? summary.n : *most;
     at[longest + k] = summary.mean;
-    at[2 * longest + k] = summary.interval.low;
-    at[3 * longest + k] = summary.interval.high;
+    bool share = strncmp(key, "loss.", 5) != 0; // what lies outside of [0, 1] is impossible
+    at[2 * longest + k] = share && summary.n > 1 ? fmax(summary.interval.low, 0) : summary.interval.low;
+    at[3 * longest + k] = share && summary.n > 1 ? fmin(summary.interval.high, 1) : summary.interval.high;
     series.points++;
   }
   return series;
