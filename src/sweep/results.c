@@ -85,6 +85,8 @@ static void take_evaluation(Results *results, int run, const json_t *root) {
   json_array_foreach(json_object_get(root, "patterns"), k, item) {
     char *name = join(json_object_get(item, "present"));
     hint = find_pattern(results, name, NAN, hint);
+    if (k == 0) // the first set of a file shows all
+      results->complete[run] = hint;
     fill_scores(score_at(results, run, hint++), item);
     free(name);
   }
@@ -99,6 +101,7 @@ static void read_run(Results *results, int run, const char *dir) {
   char path[PATH_MOST + 80];
   json_error_t error;
   text_print(path, sizeof path, "%s/runs/%s", dir, results->space->run[run].id);
+  results->complete[run] = -1;
   run_state_read(&results->state[run], path);
   if (results->state[run].kind != RUN_DONE)
     return;
@@ -169,6 +172,7 @@ Status results_read(Results *results, const Space *space, const char *dir) {
   TRY(memory_take((void **)&results->state, runs, sizeof *results->state, "the states of runs"));
   TRY(memory_take((void **)&results->row, runs, sizeof *results->row, "scores"));
   TRY(memory_take((void **)&results->known, runs, sizeof *results->known, "scores"));
+  TRY(memory_take((void **)&results->complete, runs, sizeof *results->complete, "scores"));
   TRY(memory_take((void **)&results->trouble, runs, sizeof *results->trouble, "scores"));
   TRY(find_groups(results));
   for (int i = 0; i < space->runs; i++)
@@ -186,6 +190,7 @@ void results_free(Results *results) {
   free(results->state);
   free(results->row);
   free(results->known);
+  free(results->complete);
   free(results->trouble);
   free(results->pattern);
   free(results->group);
@@ -196,13 +201,6 @@ void results_free(Results *results) {
 double results_score(const Results *results, int run, int pattern, int score) {
   return pattern >= 0 && pattern < results->known[run] ? results->row[run][(size_t)pattern * SCORES + (size_t)score]
                                                        : NAN;
-}
-
-int results_complete(const Results *results) {
-  for (int p = 0; p < results->patterns; p++) // the first set of the first file shows all modalities
-    if (isnan(results->pattern[p].rate))
-      return p;
-  return -1;
 }
 
 bool results_is_curve(const Results *results, int pattern) {

@@ -31,6 +31,7 @@ typedef struct Results {
   RunState *state;     // owned [runs]
   double **row;        // owned [runs]: NULL or [patterns known then, SCORES]
   int *known;          // owned [runs]: patterns of row
+  int *complete;       // owned [runs]: the pattern that shows all modalities of the run, -1: not evaluated
   int patterns;
   Pattern *pattern;    // owned
   char **trouble;      // owned [runs]: why the scores of a run that is done cannot be read, or NULL
@@ -42,10 +43,9 @@ typedef struct Results {
 Status results_read(Results *results, const Space *space, const char *dir);
 void results_free(Results *results);
 
-/// NaN where there is none.
+/// NaN where there is none, and for pattern -1.
 double results_score(const Results *results, int run, int pattern, int score);
-/// Everything shown (-1: not evaluated), and a rate for all modalities together.
-int results_complete(const Results *results);
+/// Whether it is a rate for all modalities together.
 bool results_is_curve(const Results *results, int pattern);
 /// Mean of a score over the rates of all modalities together; NaN when one is missing.
 double results_curve(const Results *results, int run, int score);

@@ -40,12 +40,17 @@ static void members_free(Members *members) {
   free(members->value);
 }
 
-/// pattern -1: the mean over rates.
+enum { OF_RATES = -1, OF_ALL = -2 }; // for a pattern: the mean over rates; that which shows all modalities of the run
+
+static double score_of(const Results *results, int run, int pattern, int score) {
+  return pattern == OF_RATES ? results_curve(results, run, score)
+                             : results_score(results, run, pattern == OF_ALL ? results->complete[run] : pattern, score);
+}
+
 static Summary over_seeds(const Results *results, const Members *members, int group, int pattern, int score) {
   int n = 0;
   for (int k = members->begin[group]; k < members->begin[group + 1]; k++) {
-    int run = members->run[k];
-    members->value[n] = pattern < 0 ? results_curve(results, run, score) : results_score(results, run, pattern, score);
+    members->value[n] = score_of(results, members->run[k], pattern, score);
     n += isfinite(members->value[n]);
   }
   return summary_of(members->value, n, 0.95);
@@ -93,7 +98,7 @@ static char *group_label(const Results *results, int group) {
 }
 
 static json_t *group_json(const Results *results, const Members *members, int group, int score) {
-  int done = 0, complete = results_complete(results);
+  int done = 0;
   double seconds = 0;
   for (int k = members->begin[group]; k < members->begin[group + 1]; k++) {
     const RunState *state = &results->state[members->run[k]];
@@ -104,8 +109,8 @@ static json_t *group_json(const Results *results, const Members *members, int gr
   for (int a = 0; a < results->space->axes; a++)
     if (axis_is_seed(results->space, a))
       json_object_del(values, results->space->axis[a].key);
-  Summary all = over_seeds(results, members, group, complete < 0 ? 0 : complete, score),
-          curve = over_seeds(results, members, group, -1, score);
+  Summary all = over_seeds(results, members, group, OF_ALL, score),
+          curve = over_seeds(results, members, group, OF_RATES, score);
   char *label = group_label(results, group);
   json_t *object = json_pack("{s:s, s:o, s:i, s:i, s:f, s:o, s:o, s:o, s:o}", "label", label, "values", values, "runs",
                              members->begin[group + 1] - members->begin[group], "done", done, "seconds", seconds,

@@ -63,18 +63,20 @@ static int condition_of(const Finder *finder, int run) {
   return partner >= 0 ? finder->results->group[partner] : -2;
 }
 
+static double score_of(const Results *results, bool curve, int run, int score) {
+  return curve ? results_curve(results, run, score) : results_score(results, run, results->complete[run], score);
+}
+
 static Status test_pair(PairTest *test, Finder *finder, const int *member, int members, int score) {
   const Results *results = finder->results;
-  int complete = results_complete(results), n = 0;
+  int n = 0;
   for (int k = 0; k < members; k++) {
     int64_t base = results->space->run[member[k]].number;
     int run[2] = {finder->run[base + test->a * finder->stride], finder->run[base + test->b * finder->stride]};
     if (run[0] < 0 || run[1] < 0)
       continue;
-    finder->a[n] =
-        test->curve ? results_curve(results, run[0], score) : results_score(results, run[0], complete, score);
-    finder->b[n] =
-        test->curve ? results_curve(results, run[1], score) : results_score(results, run[1], complete, score);
+    finder->a[n] = score_of(results, test->curve, run[0], score);
+    finder->b[n] = score_of(results, test->curve, run[1], score);
     finder->difference[n] = finder->a[n] - finder->b[n];
     n += isfinite(finder->difference[n]);
   }
@@ -94,7 +96,7 @@ static Status add_tests(PairTests *tests, Finder *finder, const int *member, int
         PairTest *test = &tests->test[tests->count++];
         *test = (PairTest){.a = a, .b = b, .condition = condition, .curve = curve};
         TRY(test_pair(test, finder, member, members, score));
-        tests->count -= test->difference.n == 0; // neither has the other's score
+        tests->count -= test->difference.n == 0;
       }
   return STATUS_OK;
 }
@@ -147,8 +149,7 @@ Status pair_tests(PairTests *tests, const Results *results, int score) {
   Finder finder = {0};
   *tests = (PairTests){.axis = compared_axis(results->space)};
   const Space *space = results->space;
-  if (tests->axis < 0 || results_complete(results) < 0 ||
-      space->group[space->axis[tests->axis].group].length > LEVELS_MOST)
+  if (tests->axis < 0 || space->group[space->axis[tests->axis].group].length > LEVELS_MOST)
     return STATUS_OK;
   TRY(memory_take((void **)&tests->test, TESTS_MOST, sizeof *tests->test, "tests"));
   Status status = finder_open(&finder, results, tests->axis);
