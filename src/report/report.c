@@ -44,20 +44,17 @@ static const char style[] =
     "pre{background:#f5f5f5;padding:10px;overflow-x:auto}summary{cursor:pointer;margin:.6em 0}"
     "@media print{nav{display:none}body{font-size:11px;max-width:none;padding:0}.plots{grid-template-columns:1fr "
     "1fr}pre{white-space:pre-wrap}"
-    "h2{break-after:avoid}}";
+    "h2,h2+p,caption,summary{break-after:avoid}tr{break-inside:avoid}.scroll{overflow:visible}table{font-size:.8em}"
+    "th,td{padding-right:6px}}";
 
-static void head(Page *page, const char *title) {
-  page_add(page, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<title>");
-  page_words(page, title);
+// The whole page around its body, which begins with the title; frees the body.
+static void finish(Page *page, Page *body) {
+  const char *title = strstr(body->text, "<h1>") + 4;
+  page_add(page, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<title>%.*s</title>\n",
+           (int)strcspn(title, "<"), title);
   page_add(page,
-           "</title>\n<meta name=\"viewport\" "
-           "content=\"width=device-width,initial-scale=1\">\n<style>%s</style></head><body>\n",
+           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<style>%s</style></head><body>\n",
            style);
-}
-
-// The whole page; frees the body.
-static void finish(Page *page, const char *title, Page *body) {
-  head(page, title);
   page_with_contents(page, body);
   page_add(page, "</body></html>\n");
   page_free(body);
@@ -72,7 +69,7 @@ static Status write_run(const RunRecord *record, const Figures *figures) {
   section_ranks(&body, record);
   section_figures(&body, figures);
   section_facts(&body, record);
-  finish(&page, record->config->run.name, &body);
+  finish(&page, &body);
   Status status = page_write(&page, record->dir, "report.html");
   page_free(&page);
   return status;
@@ -114,7 +111,7 @@ static Status write_sweep(const Sweep *sweep, const char *dir) {
   sweep_table(&body, sweep);
   sweep_runs(&body, sweep);
   page_add(&body, "<p class=\"lead\">Drawn by rebasis %s.</p>", REBASIS_VERSION);
-  finish(&page, name, &body);
+  finish(&page, &body);
   status = page_write(&page, dir, "report.html");
   if (!status.code && measures.length)
     status = page_write(&measures, dir, "report-measures.csv");
@@ -168,12 +165,14 @@ static Status report_summary(const char *dir) {
   Status status = summary_page(&body, dir, runs.text);
   page_free(&runs);
   page_add(&body, "<p class=\"lead\">Drawn by rebasis %s.</p>", REBASIS_VERSION);
-  finish(&page, dir, &body);
-  if (!status.code)
+  if (!status.code) {
+    finish(&page, &body);
     status = page_write(&page, dir, "report.html");
+  }
   if (!status.code && measures.length)
     status = page_write(&measures, dir, "report-measures.csv");
   page_free(&measures);
+  page_free(&body);
   page_free(&page);
   return status;
 }

@@ -405,7 +405,13 @@ static char *dots_means(const Series *series, int count, int row) {
     double value = series[s].y[row];
     if (!isfinite(value))
       continue;
-    char *one = fabs(value) < 10 ? text_format("%.3f", value) : text_format("%s", page_number(value, 3).text),
+    bool plain = fabs(value) < 1e6;
+    char *one = plain ? text_format("%.*f",
+                                    fabs(value) < 10    ? 3
+                                    : fabs(value) < 100 ? 1
+                                                        : 0,
+                                    value)
+                      : text_format("%s", page_number(value, 3).text),
          *longer = text_format("%s%s%s", means, *means ? " · " : "", one);
     free(means);
     free(one);

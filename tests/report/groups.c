@@ -87,6 +87,7 @@ static void page(void) {
   CHECK(after(model, "0.700 · 0.700 · 0.700") < zeros && after(zeros, "0.300 · 0.350 · 0.250"), "the means are wrong");
   CHECK(after(figure, "target: 0.900") < model && !strstr(figure, ">target<"), "the target is not a line");
   after(figure, "Mean over n = 2 seeds");
+  after(text, "<title>s</title>");
   after(text, "<a href=\"#section-1\">Missing modalities</a>");
   const char *alone = after(text, "1 tests, each in one condition");
   CHECK(strstr(text, "vanilla − ebr") < alone && after(text, "kd − ebr") > alone, "the tests are in no order");
