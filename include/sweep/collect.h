@@ -12,8 +12,9 @@
 /// and prints the summary as tables, or as that JSON. `score` is what is summed up: accuracy, auroc, auprc, average_precision or macro_f1.
 ///
 /// The tests: values of the first key that differs (method.type if it does) in pairs; for each combination of the other keys the differences of
-/// runs that agree in all else, one a seed; Wilcoxon's signed-rank test of the score with nothing withheld (that of all modalities of the run), and of its mean over the rates of
-/// missingness.evaluate; then all combinations together; Holm's correction over all tests of the table, which has none where no pair has both scores.
+/// runs that agree in all else, one a seed; Wilcoxon's signed-rank test of the score with nothing withheld (all modalities of the run are
+/// there), and of its mean over the rates of missingness.evaluate; then all combinations together; Holm's correction over all tests of the
+/// table, which has none where no pair has both scores.
 typedef struct CollectOptions {
   const char *score;
   bool json, silent; // silent: only write
