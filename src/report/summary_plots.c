@@ -122,50 +122,6 @@ static void plot_over(Page *page, const View *view, const char *key, const char 
   free(axis);
 }
 
-/// Conditions that are no numbers: a row each.
-static void plot_conditions(Page *page, const View *view, const char *of, const char *title) {
-  Series series[LINES_MOST];
-  const char *row[FACETS_MOST];
-  int least = 0, most = 0, rows = view->facets;
-  size_t g;
-  json_t *group;
-  double *block = malloc((size_t)(4 * view->levels * rows + 1) * sizeof *block);
-  REQUIRE(block, "out of memory for %d conditions", rows);
-  for (int k = 0; k < 4 * view->levels * rows; k++)
-    block[k] = NAN;
-  for (int l = 0; l < view->levels; l++) {
-    double *at = block + 4 * (size_t)(l * rows);
-    series[l] = (Series){view->level[l], rows, at, at + rows, at + 2 * rows, at + 3 * rows};
-  }
-  for (int f = 0; f < rows; f++)
-    row[f] = *view->facet[f] ? view->facet[f] : "all runs";
-  json_array_foreach(view->groups, g, group) {
-    const json_t *summary = json_object_get(group, of);
-    char *label = view_facet(view, group);
-    int level = view_level(view, group), f = rows;
-    while (--f >= 0 && strcmp(view->facet[f], label) != 0)
-      continue;
-    free(label);
-    int n = (int)json_member_number(summary, "n");
-    if (f < 0 || level < 0 || n < 1)
-      continue;
-    double *at = block + 4 * (size_t)(level * rows) + f;
-    at[rows] = json_member_number(summary, "mean");
-    at[2 * rows] = fmax(json_member_number(summary, "low"), n > 1 ? 0 : NAN);
-    at[3 * rows] = fmin(json_member_number(summary, "high"), n > 1 ? 1 : NAN);
-    least = least && least < n ? least : n;
-    most = most > n ? most : n;
-  }
-  char *seeds = caption_of_seeds(least, most, "the line through a mark"),
-       *caption = text_format("%s Numbers: the means, in the legend's order.", seeds);
-  Plot plot = {.title = title, .caption = caption, .x = {.label = view->score, .low = NAN, .high = NAN}, .rule = NAN};
-  if (most)
-    plot_dots(page, &plot, row, rows, series, view->levels);
-  free(seeds);
-  free(caption);
-  free(block);
-}
-
 /// How many rates at which all modalities are withheld alike the test has.
 static int rates_of(const View *view) {
   int rates = 0;
@@ -201,9 +157,10 @@ void summary_plots(Page *page, const View *view) {
   }
   int rates = rates_of(view);
   if (!number && (view->facets > 1 || rates < 2))
-    plot_conditions(page, view, "complete", "nothing withheld in the test");
+    rows_of_conditions(page, view, "complete", "nothing withheld in the test");
   if (!number && view->facets > 1 && rates > 1)
-    plot_conditions(page, view, "curve", "mean over the rates of the test");
+    rows_of_conditions(page, view, "curve", "mean over the rates of the test");
+  rows_of_patterns(page, view);
   plot_facets(page, view, number != NULL, rates);
   if (view->facets == FACETS_MOST || view->levels == LINES_MOST)
     page_add(page, "<p>Drawn are the first %d conditions and %d lines; the tables have all.</p>\n", FACETS_MOST,

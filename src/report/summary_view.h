@@ -31,6 +31,11 @@ const char *view_value(const json_t *group, const char *key);
 /// In all texts of a summary, of a map of maps the names stay; where two texts would become one, all stay as they are.
 void view_shorten_maps(json_t *value);
 
+/// Plots of rows: the conditions by a member of each group ("complete", "curve"); which modalities are there, in every condition, where that
+/// is not too many rows.
+void rows_of_conditions(Page *page, const View *view, const char *of, const char *title);
+void rows_of_patterns(Page *page, const View *view);
+
 /// The section of plots.
 void summary_plots(Page *page, const View *view);
 

@@ -40,14 +40,19 @@ static void run(const char *id, int seed, const char *method, double zeros) {
   free(measure);
 }
 
+#define PATTERNS                                                                                                       \
+  "\"patterns\": [{\"pattern\": \"a\", \"n\": 2, \"mean\": 0.5, \"low\": 0.4, \"high\": 1.6}, "                        \
+  "{\"pattern\": \"a+b\", \"n\": 2, \"mean\": 0.75, \"low\": 0.7, \"high\": 0.8}], "
 static const char summary[] =
     "{\"name\": \"s\", \"score\": \"accuracy\", \"compared\": \"method.type\", \"runs\": 6, \"core_seconds\": 6,\n"
     " \"states\": {\"done\": 6, \"failed\": 0},\n"
     " \"keys\": [{\"key\": \"method.type\", \"names\": true, \"values\": 3}], \"groups\": [\n"
-    "  {\"label\": \"vanilla\", \"runs\": 2, \"done\": 2, \"seconds\": 2, \"values\": {\"method.type\": "
+    "  {\"label\": \"vanilla\", " PATTERNS "\"runs\": 2, \"done\": 2, \"seconds\": 2, \"values\": {\"method.type\": "
     "\"vanilla\"}},\n"
-    "  {\"label\": \"kd\", \"runs\": 2, \"done\": 2, \"seconds\": 2, \"values\": {\"method.type\": \"kd\"}},\n"
-    "  {\"label\": \"ebr\", \"runs\": 2, \"done\": 2, \"seconds\": 2, \"values\": {\"method.type\": \"ebr\"}}],\n"
+    "  {\"label\": \"kd\", " PATTERNS
+    "\"runs\": 2, \"done\": 2, \"seconds\": 2, \"values\": {\"method.type\": \"kd\"}},\n"
+    "  {\"label\": \"ebr\", " PATTERNS
+    "\"runs\": 2, \"done\": 2, \"seconds\": 2, \"values\": {\"method.type\": \"ebr\"}}],\n"
     " \"tests\": [{\"a\": \"kd\", \"b\": \"ebr\", \"where\": \"seed: 1\", \"of\": \"x\", \"difference\": {\"n\": 3, "
     "\"mean\": 0.1}},\n"
     "  {\"a\": \"vanilla\", \"b\": \"ebr\", \"where\": \"all together\", \"of\": \"x\", \"difference\": {\"n\": 2, "
@@ -87,6 +92,9 @@ static void page(void) {
   CHECK(after(model, "0.700 · 0.700 · 0.700") < zeros && after(zeros, "0.300 · 0.350 · 0.250"), "the means are wrong");
   CHECK(after(figure, "target: 0.900") < model && !strstr(figure, ">target<"), "the target is not a line");
   after(figure, "Mean over n = 2 seeds");
+  const char *rows = after(text, "<h3>by the modalities that are there</h3>");
+  CHECK(after(rows, ">a+b<") < after(rows, ">a<") && after(rows, "0.750 · 0.750 · 0.750") < after(rows, ">a<"),
+        "all modalities do not come first");
   after(text, "<title>s</title>");
   after(text, "<a href=\"#section-1\">Missing modalities</a>");
   const char *alone = after(text, "1 tests, each in one condition");
