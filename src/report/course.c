@@ -32,13 +32,8 @@ static bool changes(const Track *track) {
 }
 
 static bool wide_range(const Series *series, int count) {
-  double low = INFINITY, high = -INFINITY;
-  for (int s = 0; s < count; s++)
-    for (int i = 0; i < series[s].points; i++)
-      if (isfinite(series[s].y[i])) {
-        low = fmin(low, series[s].y[i]);
-        high = fmax(high, series[s].y[i]);
-      }
+  double low, high;
+  series_range(series, count, &low, &high);
   return low > 0 && high > 100 * low;
 }
 

@@ -115,6 +115,17 @@ static void settle(Axis *axis, double low, double high, bool air) {
     axis->high = axis->low + 1;
 }
 
+void series_range(const Series *series, int count, double *low, double *high) {
+  *low = INFINITY;
+  *high = -INFINITY;
+  for (int s = 0; s < count; s++)
+    for (int i = 0; i < series[s].points; i++)
+      if (isfinite(series[s].y[i])) {
+        *low = fmin(*low, series[s].y[i]);
+        *high = fmax(*high, series[s].y[i]);
+      }
+}
+
 static Plot settled(const Plot *plot, const Series *series, int count) {
   Plot result = *plot;
   double x[2] = {INFINITY, -INFINITY}, y[2] = {INFINITY, -INFINITY};

@@ -23,6 +23,9 @@ typedef struct Series {
   const double *x, *y, *low, *high;
 } Series;
 
+/// Lowest and highest finite y; infinity and -infinity where there is none.
+void series_range(const Series *series, int count, double *low, double *high);
+
 /// `rule`: a dashed horizontal (lines) or vertical (bars) line for comparison, NaN for none.
 typedef struct Plot {
   const char *title, *caption;

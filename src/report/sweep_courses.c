@@ -47,13 +47,8 @@ static Series course_of(double **block, const Sweep *sweep, int group, const cha
 
 // A loss that falls by more than a factor of ten shows what differs on a log axis alone.
 static AxisScale scale_of(const char *key, const Series *series, int count) {
-  double low = INFINITY, high = 0;
-  for (int s = 0; s < count; s++)
-    for (int i = 0; i < series[s].points; i++)
-      if (isfinite(series[s].y[i])) {
-        low = fmin(low, series[s].y[i]);
-        high = fmax(high, series[s].y[i]);
-      }
+  double low, high;
+  series_range(series, count, &low, &high);
   return !strncmp(key, "loss.", 5) && low > 0 && high > 10 * low ? AXIS_LOG : AXIS_LINEAR;
 }
 

@@ -122,13 +122,8 @@ static void count_seeds(Seeds *seeds, const Summary *summary) {
 
 // Shares read on a linear axis; of numbers without an upper end those that a linear axis would press to its floor do not.
 static AxisScale scale_of(const Series *series, int count) {
-  double low = INFINITY, high = 0;
-  for (int s = 0; s < count; s++)
-    for (int i = 0; i < series[s].points; i++)
-      if (isfinite(series[s].y[i])) {
-        low = fmin(low, series[s].y[i]);
-        high = fmax(high, series[s].y[i]);
-      }
+  double low, high;
+  series_range(series, count, &low, &high);
   return low > 0 && high > 20 * low && high > 10 ? AXIS_LOG : AXIS_LINEAR;
 }
 
