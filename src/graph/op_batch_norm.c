@@ -51,8 +51,8 @@ typedef struct Walk {
   Pool pool;
   bool pools;
   int channels, group;
-  size_t width, width_y;
-  float *scratch; // [threads, group, positions]
+  size_t width, width_y, scratch_size;
+  float *scratch; // [threads, scratch_size]: group planes each
 } Walk;
 
 /// Floats of a thread's scratch, in whole lines.
@@ -83,7 +83,7 @@ static Needs batch_norm_needs(const Graph *graph, const Node *node, int rows, bo
 static Walk walk_of(const Graph *graph, const Node *node, const Pass *pass) {
   int channels = node->number[CHANNELS], positions = node->number[POSITIONS], group;
   float *work = graph->work;
-  scratch_size(node, &group);
+  size_t scratch = scratch_size(node, &group);
   Walk walk = {.norm = {.mean = kept_of(node).mean,
                         .factor = work,
                         .b = node_w(graph, node, pass, 1),
@@ -96,6 +96,7 @@ static Walk walk_of(const Graph *graph, const Node *node, const Pass *pass) {
                .group = group,
                .width = (size_t)node_width_y(graph, node),
                .width_y = (size_t)node_width_y(graph, node),
+               .scratch_size = scratch,
                .scratch = work + work_numbers((size_t)channels, graph->training)};
   if (walk.pools) {
     walk.pool = node_pool(graph, node);
@@ -105,8 +106,7 @@ static Walk walk_of(const Graph *graph, const Node *node, const Pass *pass) {
 }
 
 static float *walk_scratch(const Walk *walk) {
-  size_t size = ((size_t)walk->group * (size_t)walk->norm.positions + 15) / 16 * 16;
-  return walk->scratch + (size_t)omp_get_thread_num() * size;
+  return walk->scratch + (size_t)omp_get_thread_num() * walk->scratch_size;
 }
 
 static void row_forward(const Walk *walk, float *y, const float *x, int row) {
